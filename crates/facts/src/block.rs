@@ -1,0 +1,58 @@
+//! Block devices: what really lies on what fstab names.
+
+use crate::known::Known;
+use serde::{Deserialize, Serialize};
+
+/// Block devices, and the tables that map them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BlockDevices {
+    /// Every device that was seen (udev's database, blkid, or an image under the root).
+    pub devices: Vec<BlockDevice>,
+    /// `/etc/crypttab`.
+    pub crypttab: Vec<CryptEntry>,
+}
+
+/// One device or partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BlockDevice {
+    /// Kernel name: `/dev/sdb1`.
+    pub name: String,
+    /// Other names: `/dev/disk/by-uuid/…`, `/dev/mapper/…`.
+    pub links: Vec<String>,
+    /// File system type on it (`ext4`, `xfs`, `swap`, `LVM2_member`, …).
+    pub fstype: Known<String>,
+    /// File system UUID.
+    pub uuid: Option<String>,
+    /// File system label.
+    pub label: Option<String>,
+    /// Partition UUID.
+    pub partuuid: Option<String>,
+    /// Partition label.
+    pub partlabel: Option<String>,
+    /// Kind of device: `disk`, `part`, `crypt`, `lvm`, `raid`, `loop`, `rom`.
+    pub kind: String,
+    /// For md and LVM: `clean`, `degraded`, `inactive`, …; `None` where there is no such state.
+    pub state: Option<String>,
+    /// Devices it is made of.
+    pub parents: Vec<String>,
+    /// Where this was read: `udev`, `blkid`, `superblock`.
+    pub read_from: String,
+}
+
+/// One line of `/etc/crypttab`, see crypttab(5).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CryptEntry {
+    /// Line, from 1.
+    pub line: u32,
+    /// Name under `/dev/mapper`.
+    pub name: String,
+    /// The encrypted device.
+    pub source: String,
+    /// Key file, `none` or `-` for a passphrase.
+    pub key: String,
+    /// Options.
+    pub options: Vec<String>,
+}

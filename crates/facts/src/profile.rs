@@ -1,0 +1,69 @@
+//! Network profiles: what the network service would restore at the next boot.
+
+use serde::{Deserialize, Serialize};
+
+/// Which program owns a profile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProfileKind {
+    /// NetworkManager keyfile, see nm-settings-keyfile(5).
+    #[default]
+    Keyfile,
+    /// Red Hat's `ifcfg-*`.
+    Ifcfg,
+    /// systemd-networkd `.network` and `.netdev`, see systemd.network(5).
+    Networkd,
+    /// netplan YAML.
+    Netplan,
+    /// `/etc/network/interfaces`, see interfaces(5), ifupdown2's addons included.
+    Ifupdown,
+}
+
+/// One profile: one interface as one file (or stanza) would set it up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Profile {
+    /// Which program owns it.
+    pub kind: ProfileKind,
+    /// The file.
+    pub file: String,
+    /// Line where it begins.
+    pub line: u32,
+    /// Name of the profile (connection id, stanza).
+    pub name: String,
+    /// Interface it is for; `None` where it matches otherwise.
+    pub interface: Option<String>,
+    /// `bridge`, `ethernet`, `bond`, `vlan`, `team`, …
+    #[serde(rename = "type")]
+    pub kind_of_link: String,
+    /// Whether it comes up by itself.
+    pub autoconnect: bool,
+    /// Bridge that it is a port of.
+    pub controller: Option<String>,
+    /// VLAN filtering of a bridge; `None` where the profile does not say.
+    pub vlan_filtering: Option<bool>,
+    /// Default PVID of a bridge's ports; `None` where the profile does not say.
+    pub default_pvid: Option<u16>,
+    /// VLANs of this interface (of the bridge's own entry, for a bridge).
+    pub vlans: Vec<ProfileVlan>,
+    /// Addresses, `10.0.0.2/24`.
+    pub addresses: Vec<String>,
+    /// Name servers of the profile.
+    pub dns: Vec<String>,
+}
+
+/// A VLAN, or a range of them, in a profile.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProfileVlan {
+    /// First VLAN.
+    pub first: u16,
+    /// Last VLAN, the same as the first for a single one.
+    pub last: u16,
+    /// Whether it is the PVID.
+    pub pvid: bool,
+    /// Whether it leaves untagged.
+    pub untagged: bool,
+    /// Line in the file.
+    pub line: u32,
+}

@@ -1,0 +1,178 @@
+//! One host as it was at one moment: the versioned file format `nofail.snapshot/1`.
+
+use crate::{
+    block::BlockDevices, bmc::Bmc, bridge::Bridge, domain::Guest, fstab, hook::Hooks,
+    image::Images, kernel::Kernel, mount, names::Names, network::Network, nic::Nic, pool::Pool,
+    profile::Profile, source::Source, source::Unread, syntax::SyntaxError, unit,
+};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The schema name that every snapshot file carries.
+pub const SCHEMA: &str = "nofail.snapshot/1";
+
+/// Everything that was read from one host, and what was not.
+///
+/// A section that is empty was read and holds nothing, unless [`Snapshot::unread`] names its
+/// source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Snapshot {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// The host's own name, `unknown` where the tree does not tell.
+    pub host: String,
+    /// When it was taken, RFC 3339 with seconds, UTC; empty where not known.
+    pub taken_at: String,
+    /// How it was read: `live`, `root`, `ssh`, `recorded`.
+    pub reader: String,
+    /// `PRETTY_NAME` of os-release.
+    pub os: Option<String>,
+    /// systemd's version number, where found.
+    pub systemd_version: Option<u32>,
+    /// libvirt's version, `major.minor.micro`, where found.
+    pub libvirt_version: Option<String>,
+    /// Good lines of `/etc/fstab`, in order.
+    pub fstab: Vec<fstab::Entry>,
+    /// Lines of `/etc/fstab` that break its grammar.
+    pub fstab_errors: Vec<SyntaxError>,
+    /// The mount table.
+    pub mounts: Vec<mount::Mount>,
+    /// Directories that fstab mounts over, as found.
+    pub mount_points: Vec<mount::MountPoint>,
+    /// Block devices and what lies behind them.
+    pub block_devices: BlockDevices,
+    /// Guests, running and shut off.
+    pub guests: Vec<Guest>,
+    /// Disk images, managed saves and snapshots.
+    pub images: Images,
+    /// Storage pools.
+    pub pools: Vec<Pool>,
+    /// libvirt networks.
+    pub networks: Vec<Network>,
+    /// Bridges of the running kernel.
+    pub bridges: Vec<Bridge>,
+    /// Network profiles.
+    pub profiles: Vec<Profile>,
+    /// libvirt hooks.
+    pub hooks: Hooks,
+    /// systemd units.
+    pub units: unit::Units,
+    /// Earlier boots, latest first; the running one is index 0 with offset 0.
+    pub boots: Vec<unit::Boot>,
+    /// libvirt's daemons and libvirt-guests.
+    pub daemons: unit::Daemons,
+    /// Name resolution.
+    pub names: Names,
+    /// Physical network interfaces.
+    pub nics: Vec<Nic>,
+    /// The BMC.
+    pub bmc: Bmc,
+    /// Kernel settings and watchdogs.
+    pub kernel: Kernel,
+    /// What was not read, and why.
+    pub unread: Vec<Unread>,
+}
+
+/// Why a snapshot file could not be used.
+#[derive(Debug, Error)]
+pub enum SnapshotError {
+    /// Not JSON, or not of this shape.
+    #[error("not a snapshot: {0}")]
+    Json(#[from] serde_json::Error),
+    /// JSON of another schema.
+    #[error("the schema is {found:?}, this nofail reads {SCHEMA:?}")]
+    Schema {
+        /// What stands there.
+        found: String,
+    },
+}
+
+impl Snapshot {
+    /// An empty snapshot of a host, for a collector to fill.
+    pub fn new(host: impl Into<String>) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            host: host.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Reads a snapshot file. A section that the file leaves out counts as *not read*.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] with the position of what is wrong.
+    pub fn from_json(text: &str) -> Result<Self, SnapshotError> {
+        let value: serde_json::Value = serde_json::from_str(text)?;
+        let found = value.get("schema").and_then(|s| s.as_str()).unwrap_or("");
+        if found != SCHEMA {
+            return Err(SnapshotError::Schema {
+                found: found.to_owned(),
+            });
+        }
+        // Parsed from the text, not from `value`: so errors keep line and column.
+        let mut snapshot: Self = serde_json::from_str(text)?;
+        for &source in Source::ALL {
+            let whole = |u: &Unread| u.source == source && u.item.is_none();
+            if value.get(section(source)).is_none() && !snapshot.unread.iter().any(whole) {
+                snapshot.not_read(source, "the snapshot has no such section");
+            }
+        }
+        Ok(snapshot)
+    }
+
+    /// Records that a whole source was not read.
+    pub fn not_read(&mut self, source: Source, reason: impl Into<String>) {
+        self.unread.push(Unread {
+            source,
+            item: None,
+            reason: reason.into(),
+        });
+    }
+
+    /// Records that one item of a source was not read.
+    pub fn item_not_read(
+        &mut self,
+        source: Source,
+        item: impl Into<String>,
+        reason: impl Into<String>,
+    ) {
+        self.unread.push(Unread {
+            source,
+            item: Some(item.into()),
+            reason: reason.into(),
+        });
+    }
+
+    /// Why a whole source was not read; `None` where it was.
+    pub fn why_unread(&self, source: Source) -> Option<&str> {
+        self.unread
+            .iter()
+            .find(|u| u.source == source && u.item.is_none())
+            .map(|u| u.reason.as_str())
+    }
+}
+
+/// The key of the section that a source fills.
+fn section(source: Source) -> &'static str {
+    match source {
+        Source::Fstab => "fstab",
+        Source::Mounts => "mounts",
+        Source::MountHealth => "mount_points",
+        Source::BlockDevices => "block_devices",
+        Source::Guests | Source::GuestState => "guests",
+        Source::Images => "images",
+        Source::Pools => "pools",
+        Source::Networks => "networks",
+        Source::Bridges => "bridges",
+        Source::Profiles => "profiles",
+        Source::Hooks | Source::HookTraces => "hooks",
+        Source::Units => "units",
+        Source::Boots => "boots",
+        Source::Daemons => "daemons",
+        Source::Names => "names",
+        Source::Nics => "nics",
+        Source::Bmc => "bmc",
+        Source::Kernel => "kernel",
+    }
+}

@@ -1,0 +1,116 @@
+//! systemd units, earlier boots, libvirt's daemons.
+
+use serde::{Deserialize, Serialize};
+
+/// What systemd says, and the unit files of interest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Units {
+    /// Units in state failed.
+    pub failed: Vec<FailedUnit>,
+    /// Native `.mount`, `.automount`, `.swap` units, the units and drop-ins of libvirt, and
+    /// drop-ins of `local-fs.target`, `remote-fs.target`; of each every file, in order.
+    pub files: Vec<UnitFile>,
+    /// `.wants` and `.requires` links that concern these units.
+    pub links: Vec<UnitLink>,
+    /// The default target, where a link in /etc names it.
+    pub default_target: Option<String>,
+}
+
+/// One unit in state failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FailedUnit {
+    /// Name with suffix.
+    pub name: String,
+    /// `result` of the unit: `exit-code`, `timeout`, …
+    pub result: Option<String>,
+    /// Its description.
+    pub description: Option<String>,
+}
+
+/// One unit file or drop-in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UnitFile {
+    /// Unit it belongs to.
+    pub unit: String,
+    /// Path of the file.
+    pub path: String,
+    /// Its text; `None` where it is a link to `/dev/null` (masked).
+    pub text: Option<String>,
+}
+
+/// A link that pulls a unit in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UnitLink {
+    /// Unit that pulls.
+    pub from: String,
+    /// `wants` or `requires`.
+    pub requirement: String,
+    /// Unit that is pulled.
+    pub to: String,
+    /// Path of the link.
+    pub path: String,
+}
+
+/// One boot in the journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Boot {
+    /// 0 for the running one, -1 for the one before, …
+    pub offset: i32,
+    /// Boot ID.
+    pub id: String,
+    /// First entry, RFC 3339.
+    pub began: Option<String>,
+    /// `emergency` or `rescue` where it entered that mode.
+    pub mode: Option<String>,
+    /// The journal line that shows it.
+    pub text: Option<String>,
+}
+
+/// libvirt's daemons on this host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Daemons {
+    /// Running daemons: `libvirtd`, `virtqemud`, `virtnetworkd`, …
+    pub running: Vec<Daemon>,
+    /// Daemons enabled for the next boot (unit names).
+    pub enabled: Vec<String>,
+    /// `monolithic`, `modular`, `none`; `None` where not known.
+    pub mode: Option<String>,
+    /// Settings of libvirt-guests (`/etc/sysconfig` or `/etc/default`), and where they stand.
+    pub guests_settings: Vec<Setting>,
+    /// The file that the settings were read from.
+    pub guests_file: Option<String>,
+    /// Whether `libvirt-guests.service` is enabled.
+    pub guests_enabled: Option<bool>,
+}
+
+/// One running daemon.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Daemon {
+    /// Name of the program.
+    pub name: String,
+    /// PID.
+    pub pid: u32,
+    /// When it started, seconds since 1970.
+    pub started_at: Option<i64>,
+}
+
+/// One `NAME=value` setting.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Setting {
+    /// Name.
+    pub name: String,
+    /// Value, unquoted.
+    pub value: String,
+    /// Line in the file, 0 where it does not come from a file.
+    pub line: u32,
+    /// File or path it was read from.
+    pub file: String,
+}
