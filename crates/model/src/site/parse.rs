@@ -1,0 +1,75 @@
+//! From text to a [`Site`]: positions and did-you-mean for whatever is wrong.
+
+use super::{Site, check};
+use facts::SyntaxError;
+use thiserror::Error;
+
+/// What is wrong with a site.toml; at least one error.
+#[derive(Debug, Error)]
+#[error("{}", .errors.iter().map(|e| format!("{file}:{e}")).collect::<Vec<_>>().join("\n"))]
+pub struct SiteError {
+    /// The file.
+    pub file: String,
+    /// Every error that was found, in order of position.
+    pub errors: Vec<SyntaxError>,
+}
+
+impl Site {
+    /// Reads a site.toml.
+    ///
+    /// # Errors
+    /// [`SiteError`] with a position for each thing that is wrong: TOML's grammar, unknown keys
+    /// (with the nearest known one), references to what is not there, addresses that are none.
+    pub fn parse(file: &str, text: &str) -> Result<Self, SiteError> {
+        let mut site: Self = toml::from_str(text).map_err(|error| {
+            let offset = error.span().map_or(0, |span| span.start);
+            let (line, column) = position(text, offset);
+            SiteError {
+                file: file.to_owned(),
+                errors: vec![SyntaxError::new(line, column, explain(error.message()))],
+            }
+        })?;
+        file.clone_into(&mut site.file);
+        text.clone_into(&mut site.text);
+        let mut errors = check::check(&site);
+        if errors.is_empty() {
+            return Ok(site);
+        }
+        errors.sort();
+        Err(SiteError {
+            file: file.to_owned(),
+            errors,
+        })
+    }
+}
+
+/// Line and column, both from 1, of a byte offset.
+fn position(text: &str, offset: usize) -> (u32, u32) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    (
+        u32::try_from(line).unwrap_or(u32::MAX),
+        u32::try_from(column).unwrap_or(u32::MAX),
+    )
+}
+
+/// serde's "unknown field `x`, expected one of `a`, `b`" with the nearest name put first.
+fn explain(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    if let ([wrong, known @ ..], true) = (quoted.as_slice(), message.starts_with("unknown field"))
+        && let Some(near) = nearest(wrong, known.iter().copied())
+    {
+        return format!("unknown key `{wrong}`: did you mean `{near}`?");
+    }
+    message.replacen("unknown field", "unknown key", 1)
+}
+
+/// The name most like `wrong`, where one is like it at all.
+pub(super) fn nearest<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
+        .filter(|(distance, name)| *distance <= (name.chars().count().max(3)) / 3)
+        .min()
+        .map(|(_, name)| name)
+}
