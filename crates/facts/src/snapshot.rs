@@ -114,7 +114,7 @@ impl Snapshot {
         let mut snapshot: Self = serde_json::from_str(text)?;
         for &source in Source::ALL {
             let whole = |u: &Unread| u.source == source && u.item.is_none();
-            if value.get(section(source)).is_none() && !snapshot.unread.iter().any(whole) {
+            if value.get(source.section()).is_none() && !snapshot.unread.iter().any(whole) {
                 snapshot.not_read(source, "the snapshot has no such section");
             }
         }
@@ -150,29 +150,5 @@ impl Snapshot {
             .iter()
             .find(|u| u.source == source && u.item.is_none())
             .map(|u| u.reason.as_str())
-    }
-}
-
-/// The key of the section that a source fills.
-fn section(source: Source) -> &'static str {
-    match source {
-        Source::Fstab => "fstab",
-        Source::Mounts => "mounts",
-        Source::MountHealth => "mount_points",
-        Source::BlockDevices => "block_devices",
-        Source::Guests | Source::GuestState => "guests",
-        Source::Images => "images",
-        Source::Pools => "pools",
-        Source::Networks => "networks",
-        Source::Bridges => "bridges",
-        Source::Profiles => "profiles",
-        Source::Hooks | Source::HookTraces => "hooks",
-        Source::Units => "units",
-        Source::Boots => "boots",
-        Source::Daemons => "daemons",
-        Source::Names => "names",
-        Source::Nics => "nics",
-        Source::Bmc => "bmc",
-        Source::Kernel => "kernel",
     }
 }

@@ -64,6 +64,32 @@ sources! {
     Kernel = "kernel",
 }
 
+impl Source {
+    /// The key of the snapshot's section that it fills.
+    pub fn section(self) -> &'static str {
+        match self {
+            Self::Fstab => "fstab",
+            Self::Mounts => "mounts",
+            Self::MountHealth => "mount_points",
+            Self::BlockDevices => "block_devices",
+            Self::Guests | Self::GuestState => "guests",
+            Self::Images => "images",
+            Self::Pools => "pools",
+            Self::Networks => "networks",
+            Self::Bridges => "bridges",
+            Self::Profiles => "profiles",
+            Self::Hooks | Self::HookTraces => "hooks",
+            Self::Units => "units",
+            Self::Boots => "boots",
+            Self::Daemons => "daemons",
+            Self::Names => "names",
+            Self::Nics => "nics",
+            Self::Bmc => "bmc",
+            Self::Kernel => "kernel",
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -1,2 +1,10 @@
-//! nofail.
-fn main() {}
+//! nofail keeps one failure from becoming an outage on KVM/libvirt hosts.
+//!
+//! A thin `main`: `cli/` has one file per command, `render/` what a person sees, `wire/` the
+//! versioned JSON, `input` where a command reads from.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nofail::cli::main()
+}

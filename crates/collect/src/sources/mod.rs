@@ -4,7 +4,7 @@
 mod host;
 
 use crate::{HostReader, Options};
-use facts::{Snapshot, Source};
+use facts::Snapshot;
 use std::io;
 
 /// Fills one section of the snapshot, or says in `unread` why it could not.
@@ -13,13 +13,8 @@ pub type Collector = fn(&dyn HostReader, &Options, &mut Snapshot);
 /// Every source, in the order in which they run.
 pub const ALL: &[Collector] = &[host::collect];
 
-/// Records why a whole source was not read, in a person's words.
-pub(crate) fn not_read(snapshot: &mut Snapshot, source: Source, path: &str, error: &io::Error) {
-    snapshot.not_read(source, why(path, error));
-}
-
 /// A person's words for an error at a path.
-pub(crate) fn why(path: &str, error: &io::Error) -> String {
+pub fn why(path: &str, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => format!("{path}: no such file"),
         io::ErrorKind::PermissionDenied => format!("{path}: permission denied (run as root)"),

@@ -1,0 +1,123 @@
+//! The command line: one file per command.
+
+pub mod audit;
+pub mod collect;
+pub mod rules;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::process::ExitCode;
+
+/// What a command ends with, see DESIGN: 0 good, 1 found something, 2 could not run, 3 unsafe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Nothing to complain of.
+    Good = 0,
+    /// Found something: findings, losses, a broken item.
+    Found = 1,
+    /// Could not run.
+    Failed = 2,
+    /// Unsafe, or nothing but *not checked* left.
+    Unsafe = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a person.
+    #[default]
+    Human,
+    /// One JSON document with a `schema`.
+    Json,
+    /// SARIF 2.1.0 (audit).
+    Sarif,
+    /// Markdown (audit, incident).
+    Markdown,
+    /// Graphviz (model).
+    Dot,
+    /// Mermaid (model).
+    Mermaid,
+}
+
+impl Format {
+    /// Refuses a format that a command does not know.
+    ///
+    /// # Errors
+    /// Names the formats that it knows.
+    pub fn only(self, command: &str, known: &[Self]) -> anyhow::Result<()> {
+        if known.contains(&self) {
+            return Ok(());
+        }
+        let name = |format: &Self| {
+            format
+                .to_possible_value()
+                .map_or_else(String::new, |v| v.get_name().to_owned())
+        };
+        anyhow::bail!(
+            "`nofail {command}` does not print {}; it prints {}",
+            name(&self),
+            known.iter().map(name).collect::<Vec<_>>().join(", ")
+        )
+    }
+}
+
+/// Keeps one failure from becoming an outage on KVM/libvirt hosts.
+#[derive(Debug, Parser)]
+#[command(
+    name = "nofail",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// How to print.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub format: Format,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Name the weaknesses of a host or a site, with evidence.
+    Audit(audit::Args),
+    /// Read a host into a snapshot.
+    Collect(collect::Args),
+    /// List the rules, or show one's page.
+    Rules(rules::Args),
+}
+
+/// Parses the command line, runs the command, prints errors. Never panics on input.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let format = cli.format;
+    let ended = match &cli.command {
+        Command::Audit(args) => audit::run(args, format),
+        Command::Collect(args) => collect::run(args, format),
+        Command::Rules(args) => rules::run(args, format),
+    };
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(error) if is_closed_pipe(&error) => Exit::Good.into(),
+        Err(error) => {
+            eprintln!("nofail: {error:#}");
+            Exit::Failed.into()
+        }
+    }
+}
+
+/// Whether the reader of our output went away (`nofail audit | head`): no fault of ours.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

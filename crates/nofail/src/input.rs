@@ -1,0 +1,144 @@
+//! Where a command reads from: this host, a tree, snapshot files, or a whole site.
+
+use ::collect::{LocalReader, Options};
+use anyhow::{Context, bail};
+use clap::Args;
+use facts::Snapshot;
+use model::estate::NotRead;
+use model::{Estate, Site};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The flags that say where to read from; the same for every command.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Where to read from (this host where none is given)")]
+pub struct Input {
+    /// A directory that holds a host's files: a dead host's disk, a tree made elsewhere.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["snapshot", "site"])]
+    pub root: Option<PathBuf>,
+    /// Snapshot files written by `nofail collect`.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "site")]
+    pub snapshot: Vec<PathBuf>,
+    /// The site's intent; reads the hosts that it names.
+    #[arg(long, value_name = "FILE")]
+    pub site: Option<PathBuf>,
+    /// Only these hosts of the site.
+    #[arg(long, value_name = "NAME", num_args = 1.., requires = "site")]
+    pub host: Vec<String>,
+    /// Seconds that one probe or command may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    pub deadline: f64,
+}
+
+impl Input {
+    /// How to collect.
+    pub fn options(&self) -> Options {
+        Options {
+            deadline: Duration::from_secs_f64(self.deadline.clamp(0.05, 3600.0)),
+            ..Options::default()
+        }
+    }
+
+    /// Reads everything that the flags name.
+    ///
+    /// # Errors
+    /// A file that the user named and that cannot be used. A host of the site that cannot be
+    /// read is no error: it is listed in the estate.
+    pub fn estate(&self) -> anyhow::Result<Estate> {
+        if let Some(site) = &self.site {
+            return self.read_site(site);
+        }
+        if !self.snapshot.is_empty() {
+            let hosts = self.snapshot.iter().map(|file| snapshot_file(file));
+            return Ok(Estate {
+                hosts: hosts.collect::<anyhow::Result<_>>()?,
+                ..Estate::default()
+            });
+        }
+        Ok(Estate::of(self.one_host()?))
+    }
+
+    /// The tree of `--root`, or this host.
+    fn one_host(&self) -> anyhow::Result<Snapshot> {
+        match &self.root {
+            Some(root) => self.tree(root),
+            None => {
+                let reader = LocalReader::live().context("cannot open /")?;
+                Ok(::collect::collect(&reader, &self.options()))
+            }
+        }
+    }
+
+    fn tree(&self, root: &Path) -> anyhow::Result<Snapshot> {
+        let reader = LocalReader::rooted(root)
+            .with_context(|| format!("cannot open the directory {}", root.display()))?;
+        Ok(::collect::collect(&reader, &self.options()))
+    }
+
+    fn read_site(&self, file: &Path) -> anyhow::Result<Estate> {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        let site = Site::parse(&file.display().to_string(), &text)?;
+        for name in &self.host {
+            if !site.hosts.contains_key(name) {
+                bail!("{} has no host `{name}`", file.display());
+            }
+        }
+        let base = file.parent().unwrap_or(Path::new("."));
+        let mut estate = Estate::default();
+        for (name, host) in &site.hosts {
+            if !self.host.is_empty() && !self.host.contains(name) {
+                continue;
+            }
+            let read = match (&host.snapshot, &host.root, &host.address) {
+                (Some(file), _, _) => snapshot_file(&base.join(file)),
+                (None, Some(root), _) => self.tree(&base.join(root)),
+                (None, None, _) => Err(anyhow::anyhow!(
+                    "site.toml gives neither snapshot, root nor address"
+                )),
+            };
+            match read {
+                Ok(mut snapshot) => {
+                    snapshot.host.clone_from(name);
+                    estate.hosts.push(snapshot);
+                }
+                Err(error) => estate.not_read.push(NotRead {
+                    host: name.clone(),
+                    source: "host".to_owned(),
+                    reason: format!("{error:#}"),
+                }),
+            }
+        }
+        estate.site = Some(site);
+        add_switches(&mut estate, |capture| {
+            let file = base.join(capture);
+            std::fs::read_to_string(&file)
+                .with_context(|| format!("cannot read {}", file.display()))
+        });
+        Ok(estate)
+    }
+}
+
+/// Reads the captures that the site names for its switches. One that cannot be read is listed
+/// in the estate.
+pub fn add_switches(estate: &mut Estate, read: impl Fn(&str) -> anyhow::Result<String>) {
+    let Some(site) = &estate.site else { return };
+    for (name, switch) in &site.switches {
+        for capture in &switch.captures {
+            if let Err(error) = read(capture) {
+                estate.not_read.push(NotRead {
+                    host: name.clone(),
+                    source: "capture".to_owned(),
+                    reason: format!("{error:#}"),
+                });
+            }
+        }
+    }
+}
+
+/// Reads one snapshot file.
+fn snapshot_file(file: &Path) -> anyhow::Result<Snapshot> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Snapshot::from_json(&text).with_context(|| file.display().to_string())
+}

@@ -1,0 +1,163 @@
+//! An audit for a person: by host, the worst first, the offending line with its place marked.
+
+use super::style::{Style, colour, paint};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use facts::Evidence;
+use rules::{Audit, Finding, Severity};
+use std::io::{self, Write};
+
+/// Prints an audit.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn print(audit: &Audit) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text(audit, colour()).as_bytes())?;
+    out.flush()
+}
+
+/// The whole text.
+pub fn text(audit: &Audit, colour: bool) -> String {
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    let mut text = String::new();
+    let mut host = None;
+    for finding in &audit.findings {
+        if host != Some(&finding.host) {
+            host = Some(&finding.host);
+            text.push_str(&format!(
+                "{}\n\n",
+                paint(Style::Bold, &format!("── {} ──", finding.host))
+            ));
+        }
+        text.push_str(&render(finding, &renderer));
+        text.push_str("\n\n");
+    }
+    if !audit.not_checked.is_empty() {
+        text.push_str(&paint(Style::Bold, "── not checked ──"));
+        text.push('\n');
+        for not in &audit.not_checked {
+            text.push_str(&format!("  {}: {}: {}\n", not.host, not.source, not.reason));
+        }
+        text.push('\n');
+    }
+    text.push_str(&summary(audit));
+    text.push('\n');
+    text
+}
+
+fn render(finding: &Finding, renderer: &Renderer) -> String {
+    let level = match finding.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Info => Level::INFO,
+    };
+    let message = clean(&finding.message);
+    let title = level
+        .clone()
+        .primary_title(message.as_str())
+        .id(finding.rule);
+    let mut group = Group::with_title(title);
+    let places: Vec<Place> = finding.evidence.iter().map(Place::of).collect();
+    for (place, kind) in places.iter().zip(
+        std::iter::once(AnnotationKind::Primary).chain(std::iter::repeat(AnnotationKind::Context)),
+    ) {
+        if place.text.is_empty() {
+            group = group.element(annotate_snippets::Origin::path(place.file.as_str()));
+            continue;
+        }
+        let mut snippet = Snippet::source(place.text.as_str())
+            .path(place.file.as_str())
+            .line_start(place.line)
+            .fold(false);
+        if let Some(span) = place.span.clone() {
+            snippet = snippet.annotation(kind.span(span));
+        }
+        group = group.element(snippet);
+    }
+    let consequence = clean(&finding.consequence);
+    if !consequence.is_empty() {
+        group = group.element(Level::NOTE.message(consequence.as_str()));
+    }
+    let fix = clean(finding.fix.as_deref().unwrap_or(""));
+    if !fix.is_empty() {
+        group = group.element(Level::HELP.message(fix.as_str()));
+    }
+    renderer.render(&[group]).to_string()
+}
+
+/// One piece of evidence as the renderer wants it.
+struct Place {
+    file: String,
+    text: String,
+    line: usize,
+    span: Option<std::ops::Range<usize>>,
+}
+
+impl Place {
+    fn of(evidence: &Evidence) -> Self {
+        let text = clean(evidence.text.as_deref().unwrap_or(""));
+        let span = evidence.column.map(|column| {
+            let offset = |characters: usize| {
+                text.char_indices()
+                    .nth(characters)
+                    .map_or(text.len(), |(at, _)| at)
+            };
+            let first = usize::try_from(column).unwrap_or(1).saturating_sub(1);
+            let width = usize::try_from(evidence.width.max(1)).unwrap_or(1);
+            offset(first)..offset(first + width)
+        });
+        Self {
+            file: clean(&evidence.file),
+            line: evidence.line.map_or(1, |l| usize::try_from(l).unwrap_or(1)),
+            span: span.filter(|s| !s.is_empty()),
+            text,
+        }
+    }
+}
+
+/// What was read may hold anything: control characters never reach the terminal.
+fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\t' => ' ',
+            '\n' => '\n',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+fn summary(audit: &Audit) -> String {
+    let count = |severity| {
+        audit
+            .findings
+            .iter()
+            .filter(|f| f.severity == severity)
+            .count()
+    };
+    let plural = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
+    let hosts = plural(audit.hosts.len(), "host");
+    let mut parts = Vec::new();
+    for (severity, name, style) in [
+        (Severity::Error, "error", Style::Red),
+        (Severity::Warning, "warning", Style::Yellow),
+        (Severity::Info, "note", Style::Dim),
+    ] {
+        let n = count(severity);
+        if n > 0 {
+            parts.push(paint(style, &plural(n, name)));
+        }
+    }
+    if parts.is_empty() {
+        parts.push(paint(Style::Green, "nothing found"));
+    }
+    let mut text = format!("{hosts}: {}", parts.join(", "));
+    if !audit.not_checked.is_empty() {
+        text.push_str(&format!("; {} not checked", audit.not_checked.len()));
+    }
+    text
+}

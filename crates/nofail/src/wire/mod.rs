@@ -1,0 +1,21 @@
+//! JSON as others read it: own types, each with a versioned `schema`. The core's types are not
+//! serialised, so that they may change.
+
+pub mod audit;
+pub mod sarif;
+
+use serde::Serialize;
+use std::io::Write;
+
+/// Prints one JSON document on standard output.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn print(document: &impl Serialize) -> anyhow::Result<()> {
+    let mut text = serde_json::to_vec_pretty(document)?;
+    text.push(b'\n');
+    let mut out = std::io::stdout().lock();
+    out.write_all(&text)?;
+    out.flush()?;
+    Ok(())
+}

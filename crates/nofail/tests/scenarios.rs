@@ -1,0 +1,282 @@
+//! Runs the cases of every rule: `testdata/scenarios/<area>/<slug>.md`. CONTRIBUTING.md
+//! describes their form.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use collect::{LocalReader, Options};
+use facts::Snapshot;
+use model::{Estate, Site};
+use rules::Selection;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+struct Case {
+    title: String,
+    line: usize,
+    blocks: Vec<(String, String)>,
+}
+
+/// Cases are second-level headings; their fenced blocks are named by the info string.
+fn cases(text: &str) -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    let mut block: Option<(String, String, String)> = None;
+    for (index, line) in text.lines().enumerate() {
+        if let Some((fence, name, body)) = &mut block {
+            if line.trim() == fence {
+                let done = (name.clone(), body.clone());
+                let case = cases.last_mut().expect("a block before the first case");
+                case.blocks.push(done);
+                block = None;
+            } else {
+                body.push_str(line);
+                body.push('\n');
+            }
+        } else if let Some(title) = line.strip_prefix("## ") {
+            cases.push(Case {
+                title: title.to_owned(),
+                line: index + 1,
+                blocks: Vec::new(),
+            });
+        } else if line.starts_with("```") {
+            let ticks = line.chars().take_while(|c| *c == '`').count();
+            let name = line[ticks..].trim().to_owned();
+            assert!(
+                !name.is_empty(),
+                "line {}: a block without a name",
+                index + 1
+            );
+            block = Some(("`".repeat(ticks), name, String::new()));
+        }
+    }
+    assert!(block.is_none(), "a block is not closed");
+    cases
+}
+
+/// `kvm-01:/etc/fstab` is a file of that host, `/etc/fstab` one of the only host, `host`.
+fn host_and_path(name: &str) -> Option<(&str, &str)> {
+    if name.starts_with('/') {
+        return Some(("host", name));
+    }
+    let (host, path) = name.split_once(':')?;
+    path.starts_with('/').then_some((host, path))
+}
+
+/// Writes one file of a case; the path may be followed by ` mode=0755` or ` -> link target`.
+fn put(root: &Path, path: &str, body: &str) {
+    let (path, mode) = path
+        .split_once(" mode=")
+        .map_or((path, None), |(p, m)| (p, Some(m)));
+    let (path, link) = path
+        .split_once(" -> ")
+        .map_or((path, None), |(p, l)| (p, Some(l)));
+    let file = root.join(path.trim_start_matches('/'));
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    match link {
+        Some(link) => symlink(link, &file).unwrap(),
+        None => std::fs::write(&file, body).unwrap(),
+    }
+    if let Some(mode) = mode {
+        let mode = u32::from_str_radix(mode, 8).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+fn estate(case: &Case) -> Estate {
+    let dir = tempfile::tempdir().unwrap();
+    let mut hosts = Vec::new();
+    let mut estate = Estate::default();
+    let mut captures = BTreeMap::new();
+    for (name, body) in &case.blocks {
+        if let Some((host, path)) = host_and_path(name) {
+            hosts.push(host);
+            put(&dir.path().join(host), path, body);
+        } else if name.starts_with("snapshot") {
+            hosts.push(name.strip_prefix("snapshot ").unwrap_or("host"));
+        } else if let Some(file) = name.strip_prefix("capture ") {
+            captures.insert(file.to_owned(), body.clone());
+        } else if name == "site.toml" {
+            estate.site = Some(Site::parse("site.toml", body).unwrap_or_else(|e| panic!("{e}")));
+        } else {
+            assert_eq!(name, "expect", "line {}: no such kind of block", case.line);
+        }
+    }
+    hosts.sort_unstable();
+    hosts.dedup();
+    for host in hosts {
+        let root = dir.path().join(host);
+        std::fs::create_dir_all(&root).unwrap();
+        let reader = LocalReader::rooted(&root).unwrap();
+        let mut snapshot = collect::collect(&reader, &Options::default());
+        host.clone_into(&mut snapshot.host);
+        for (name, body) in &case.blocks {
+            if name == &format!("snapshot {host}") || (name == "snapshot" && host == "host") {
+                snapshot = merged(&snapshot, body);
+            }
+        }
+        estate.hosts.push(snapshot);
+    }
+    nofail::input::add_switches(&mut estate, |file| {
+        captures
+            .get(file)
+            .cloned()
+            .ok_or_else(|| anyhow::anyhow!("no block `capture {file}` in the case"))
+    });
+    estate
+}
+
+/// Lays the sections of a JSON fragment over a snapshot. A section that is given was read.
+fn merged(snapshot: &Snapshot, fragment: &str) -> Snapshot {
+    let fragment: serde_json::Value = serde_json::from_str(fragment).expect("a JSON fragment");
+    let mut whole = serde_json::to_value(snapshot).unwrap();
+    let given = fragment.as_object().unwrap();
+    for (key, value) in given {
+        whole[key] = value.clone();
+    }
+    let mut merged: Snapshot = serde_json::from_value(whole).expect("a snapshot");
+    if !given.contains_key("unread") {
+        merged
+            .unread
+            .retain(|u| !given.contains_key(u.source.section()));
+    }
+    merged
+}
+
+/// One line per finding and per source not checked, as the `expect` block has them, with the
+/// whole text of each.
+fn outcome(estate: &Estate, rule: &str) -> Vec<(String, String)> {
+    let selection = Selection {
+        only: vec![rule.to_owned()],
+    };
+    let rules = selection
+        .rules()
+        .unwrap_or_else(|name| panic!("no rule {name}"));
+    let audit = rules::audit(estate, &rules);
+    let mut lines: Vec<(String, String)> = audit
+        .findings
+        .iter()
+        .map(|f| {
+            let head = format!("{} {} {}", f.severity.name(), f.host, f.subject);
+            let mut whole = f.full_message();
+            for evidence in &f.evidence {
+                let line = evidence.line.map_or_else(String::new, |l| format!(":{l}"));
+                let text = evidence.text.as_deref().unwrap_or("");
+                let _ = write!(whole, "\n{}{line}: {text}", evidence.file);
+            }
+            let _ = write!(whole, "\n{}", f.fix.as_deref().unwrap_or(""));
+            (head, whole)
+        })
+        .collect();
+    let mut not_checked: Vec<String> = audit
+        .not_checked
+        .iter()
+        .map(|n| format!("not-checked {} {}", n.host, n.source))
+        .collect();
+    not_checked.dedup();
+    lines.extend(not_checked.into_iter().map(|line| (line, String::new())));
+    lines
+}
+
+fn expected(case: &Case) -> Option<&str> {
+    let (_, body) = case.blocks.iter().find(|(name, _)| name == "expect")?;
+    Some(body)
+}
+
+fn check(rule: &str, case: &Case) -> Result<(), String> {
+    let expect = expected(case).ok_or("the case has no `expect` block")?;
+    let found = outcome(&estate(case), rule);
+    let wants_not_checked = expect.contains("not-checked");
+    let mut left: Vec<&(String, String)> = found
+        .iter()
+        .filter(|(head, _)| wants_not_checked || !head.starts_with("not-checked"))
+        .collect();
+    let shown = || {
+        found.iter().fold(String::new(), |mut all, (head, whole)| {
+            let _ = writeln!(all, "  {head}\n    {}", whole.replace('\n', "\n    "));
+            all
+        })
+    };
+    let lines = expect.lines().map(str::trim);
+    for line in lines.filter(|l| !l.is_empty() && *l != "nothing") {
+        let (head, contains) = line.split_once(" | ").unwrap_or((line, ""));
+        let Some(at) = left
+            .iter()
+            .position(|(h, whole)| h == head && whole.contains(contains))
+        else {
+            return Err(format!("expected `{line}`, found:\n{}", shown()));
+        };
+        left.remove(at);
+    }
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(format!("more than expected was found:\n{}", shown()))
+}
+
+fn scenario_files(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        if entry.path().is_dir() {
+            scenario_files(&entry.path(), files);
+        } else if entry.path().extension().is_some_and(|e| e == "md") {
+            files.push(entry.path());
+        }
+    }
+}
+
+#[test]
+fn every_case_of_every_rule_holds() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/scenarios");
+    let mut files = Vec::new();
+    scenario_files(&directory, &mut files);
+    files.sort();
+    assert!(!files.is_empty());
+    let mut failures = String::new();
+    for file in files {
+        let rule = file.strip_prefix(&directory).unwrap().with_extension("");
+        let rule = rule.to_str().unwrap().to_owned();
+        let cases = cases(&std::fs::read_to_string(&file).unwrap());
+        let expects = |wanted: fn(&str) -> bool| cases.iter().filter_map(expected).any(wanted);
+        let fires = expects(|e| {
+            e.lines()
+                .any(|l| l.contains(' ') && !l.contains("not-checked"))
+        });
+        if !fires || !expects(|e| e.trim() == "nothing") {
+            let _ = writeln!(
+                failures,
+                "{rule}: needs a case that fires and one that stays quiet"
+            );
+        }
+        for case in &cases {
+            if let Err(why) = check(&rule, case) {
+                let place = format!("{}:{}", file.display(), case.line);
+                let _ = writeln!(failures, "{place} {}: {why}", case.title);
+            }
+        }
+    }
+    assert!(failures.is_empty(), "\n{failures}");
+}
+
+#[test]
+fn a_case_can_fail() {
+    let guest =
+        r#"{"guests":[{"name":"g","autostart":false,"state":"running","persistent":true}]}"#;
+    let case = |expect: &str| Case {
+        title: String::new(),
+        line: 1,
+        blocks: vec![
+            ("snapshot".to_owned(), guest.to_owned()),
+            ("expect".to_owned(), expect.to_owned()),
+        ],
+    };
+    let rule = "guests/autostart-off";
+    check(rule, &case("warning host g\n")).unwrap();
+    assert!(check(rule, &case("nothing\n")).is_err());
+    assert!(check(rule, &case("error host g\n")).is_err());
+    assert!(check(rule, &case("warning host g | no such text\n")).is_err());
+}

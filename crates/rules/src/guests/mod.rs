@@ -1,0 +1,3 @@
+//! Rules on guests: whether they come back, and not all on one host.
+
+pub mod autostart_off;

@@ -1,0 +1,42 @@
+//! The one list of all rules, sorted by ID. A test compares it with the folders.
+
+use crate::guests;
+use crate::rule::Rule;
+
+/// Every rule, sorted by ID.
+pub const ALL: &[&Rule] = &[&guests::autostart_off::RULE];
+
+/// The rule of an ID.
+pub fn find(id: &str) -> Option<&'static Rule> {
+    ALL.iter().copied().find(|rule| rule.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_sorted_and_without_doubles() {
+        for pair in ALL.windows(2) {
+            assert!(pair[0].id < pair[1].id, "{} / {}", pair[0].id, pair[1].id);
+        }
+    }
+
+    #[test]
+    fn every_rule_has_a_whole_page() {
+        for rule in ALL {
+            for heading in [
+                "## What it finds",
+                "## Why it matters",
+                "## Evidence",
+                "## Example",
+                "## Remedy",
+                "## When to ignore it",
+                "## References",
+            ] {
+                assert!(rule.doc.contains(heading), "{} lacks {heading:?}", rule.id);
+            }
+            assert!(!rule.summary.ends_with('.'), "{}", rule.id);
+        }
+    }
+}

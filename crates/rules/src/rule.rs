@@ -1,0 +1,80 @@
+//! What a rule is, and what it sees.
+
+use crate::finding::Finding;
+use facts::{Snapshot, Source};
+use model::Estate;
+
+/// One rule. Each lives in its own file as `pub const RULE: Rule`.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// `area/slug`, named for the defect.
+    pub id: &'static str,
+    /// One line: what it finds.
+    pub summary: &'static str,
+    /// Sources without which it cannot be checked on a host. A source that only sharpens it is
+    /// not listed.
+    pub needs: &'static [Source],
+    /// How far a machine may mend it.
+    pub remedy: Remedy,
+    /// Its page (Markdown): what it finds, why it matters, evidence, example, remedy, when to
+    /// ignore it, references.
+    pub doc: &'static str,
+    /// The check itself.
+    pub check: Check,
+}
+
+/// How far a machine may mend what a rule finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Mended by `nofail fix` without further question.
+    Safe,
+    /// Mended only when asked for (`--unsafe`).
+    Unsafe,
+    /// Told to a person; no machine mends it.
+    Shown,
+}
+
+/// The check of a rule.
+#[derive(Clone, Copy, Debug)]
+pub enum Check {
+    /// Looks at one host at a time.
+    Host(fn(&Host<'_>, &mut Report)),
+    /// Looks at all hosts together; run once, with the hosts whose needed sources were read.
+    Site(fn(&Estate, &[&Snapshot], &mut Report)),
+}
+
+/// One host as a rule sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Host<'a> {
+    /// What was read from it.
+    pub snapshot: &'a Snapshot,
+    /// The whole estate.
+    pub estate: &'a Estate,
+}
+
+impl Host<'_> {
+    /// The host's name.
+    pub fn name(&self) -> &str {
+        &self.snapshot.host
+    }
+}
+
+/// Where a rule puts what it finds.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) not_checked: Vec<(String, String)>,
+}
+
+impl Report {
+    /// Adds a finding.
+    pub fn find(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Says that something about one host could not be checked although its sources were read:
+    /// one value in them is unreadable.
+    pub fn not_checked(&mut self, host: impl Into<String>, reason: impl Into<String>) {
+        self.not_checked.push((host.into(), reason.into()));
+    }
+}
