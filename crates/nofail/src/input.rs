@@ -31,6 +31,11 @@ pub struct Input {
 }
 
 impl Input {
+    /// Whether no flag says where to read from.
+    pub fn is_default(&self) -> bool {
+        self.root.is_none() && self.snapshot.is_empty() && self.site.is_none()
+    }
+
     /// How to collect.
     pub fn options(&self) -> Options {
         Options {

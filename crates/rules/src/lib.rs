@@ -7,6 +7,7 @@
 pub mod engine;
 pub mod finding;
 pub mod guests;
+pub mod incident;
 pub mod registry;
 pub mod rule;
 

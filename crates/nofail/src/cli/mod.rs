@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod collect;
+pub mod incident;
 pub mod rules;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -90,6 +91,8 @@ pub enum Command {
     Audit(audit::Args),
     /// Read a host into a snapshot.
     Collect(collect::Args),
+    /// Measure the action items of a post-mortem.
+    Incident(incident::Args),
     /// List the rules, or show one's page.
     Rules(rules::Args),
 }
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
     let ended = match &cli.command {
         Command::Audit(args) => audit::run(args, format),
         Command::Collect(args) => collect::run(args, format),
+        Command::Incident(args) => incident::run(args, format),
         Command::Rules(args) => rules::run(args, format),
     };
     match ended {

@@ -1,5 +1,6 @@
 //! What a person sees.
 
 pub mod audit;
+pub mod incident;
 pub mod markdown;
 pub mod style;
