@@ -6,6 +6,7 @@
 
 pub mod command;
 pub mod reader;
+pub mod remote;
 pub mod sources;
 
 pub use reader::{HostReader, LocalReader, Stat};

@@ -1,11 +1,13 @@
 //! Where a command reads from: this host, a tree, snapshot files, or a whole site.
 
+use ::collect::remote::{Remote, RemoteError};
 use ::collect::{LocalReader, Options};
 use anyhow::{Context, bail};
 use clap::Args;
 use facts::Snapshot;
 use model::estate::NotRead;
-use model::{Estate, Site};
+use model::{Estate, Site, site};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,6 +30,23 @@ pub struct Input {
     /// Seconds that one probe or command may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
     pub deadline: f64,
+    /// Another configuration file for ssh, as `ssh -F`.
+    #[arg(long, value_name = "FILE", requires = "site")]
+    pub ssh_config: Option<PathBuf>,
+    /// Become root on hosts reached over SSH, through `sudo -n`.
+    #[arg(long, requires = "site")]
+    pub sudo: bool,
+    /// Static nofail to send to hosts reached over SSH; this very program where not given.
+    #[arg(long, value_name = "FILE", requires = "site")]
+    pub agent: Option<PathBuf>,
+    /// Seconds that one host may take over SSH.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 60.0,
+        requires = "site"
+    )]
+    pub host_deadline: f64,
 }
 
 impl Input {
@@ -80,6 +99,29 @@ impl Input {
         Ok(::collect::collect(&reader, &self.options()))
     }
 
+    /// Collects from the hosts that have an address and nothing else, several at once.
+    fn over_ssh<'a>(
+        &self,
+        hosts: &[(&'a String, &'a site::Host)],
+    ) -> BTreeMap<&'a str, Result<Snapshot, RemoteError>> {
+        let (names, addresses): (Vec<&str>, Vec<&str>) = hosts
+            .iter()
+            .filter(|(_, host)| host.snapshot.is_none() && host.root.is_none())
+            .filter_map(|(name, host)| Some((name.as_str(), host.address.as_deref()?)))
+            .unzip();
+        let remote = Remote {
+            ssh_config: self.ssh_config.clone(),
+            program: self.agent.clone(),
+            sudo: self.sudo,
+            deadline: Duration::from_secs_f64(self.host_deadline.clamp(1.0, 3600.0)),
+            probe_deadline: self.options().deadline,
+        };
+        names
+            .into_iter()
+            .zip(remote.collect_all(&addresses))
+            .collect()
+    }
+
     fn read_site(&self, file: &Path) -> anyhow::Result<Estate> {
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("cannot read {}", file.display()))?;
@@ -91,14 +133,15 @@ impl Input {
         }
         let base = file.parent().unwrap_or(Path::new("."));
         let mut estate = Estate::default();
-        for (name, host) in &site.hosts {
-            if !self.host.is_empty() && !self.host.contains(name) {
-                continue;
-            }
-            let read = match (&host.snapshot, &host.root, &host.address) {
+        let wanted = |name: &String| self.host.is_empty() || self.host.contains(name);
+        let hosts: Vec<_> = site.hosts.iter().filter(|(name, _)| wanted(name)).collect();
+        let mut remote = self.over_ssh(&hosts);
+        for (name, host) in hosts {
+            let read = match (&host.snapshot, &host.root, remote.remove(name.as_str())) {
                 (Some(file), _, _) => snapshot_file(&base.join(file)),
                 (None, Some(root), _) => self.tree(&base.join(root)),
-                (None, None, _) => Err(anyhow::anyhow!(
+                (None, None, Some(read)) => read.map_err(anyhow::Error::from),
+                (None, None, None) => Err(anyhow::anyhow!(
                     "site.toml gives neither snapshot, root nor address"
                 )),
             };
