@@ -1,5 +1,7 @@
 //! Tasks of the house: `cargo xtask tidy`, and what people and CI do beyond `cargo`.
 
+mod examples;
+mod new;
 mod tidy;
 
 use clap::{Parser, Subcommand};
@@ -15,11 +17,33 @@ struct Cli {
 enum Task {
     /// Check what the compiler does not: direction of imports, length of files, headers.
     Tidy,
+    /// Make the snapshots of the examples anew from their trees.
+    Examples {
+        /// Only tell which are not current.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write the files of a new rule.
+    NewRule {
+        /// `area/slug`.
+        id: String,
+    },
+    /// Write the files of a new source.
+    NewSource {
+        /// Its name: small letters and `_`.
+        name: String,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
-        Task::Tidy => tidy::run(),
+        Task::Tidy => {
+            tidy::run()?;
+            examples::run(true)
+        }
+        Task::Examples { check } => examples::run(check),
+        Task::NewRule { id } => new::rule(&id),
+        Task::NewSource { name } => new::source(&name),
     }
 }
 
