@@ -37,7 +37,11 @@ pub fn rule(id: &str) -> anyhow::Result<()> {
     }
     insert_sorted(&index, "pub mod ", &format!("pub mod {module};"))?;
     let list = root.join("crates/rules/src/registry.rs");
-    insert_sorted(&list, "    &", &format!("    &{area}::{module}::RULE,"))?;
+    insert_sorted(
+        &list,
+        "    &crate::",
+        &format!("    &crate::{area}::{module}::RULE,"),
+    )?;
     fs::write(&file, RULE.replace("AREA", area).replace("SLUG", slug))?;
     let cases = root.join("testdata/scenarios").join(area);
     fs::create_dir_all(&cases)?;

@@ -3,6 +3,7 @@
 //! Pure: it knows nothing of files. [`site`] is the intent, [`estate::Estate`] the join that
 //! analyses and rules ask.
 
+pub mod draft;
 pub mod estate;
 pub mod site;
 

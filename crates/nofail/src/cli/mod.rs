@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod collect;
 pub mod incident;
+pub mod init;
 pub mod rules;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -91,6 +92,8 @@ pub enum Command {
     Audit(audit::Args),
     /// Read a host into a snapshot.
     Collect(collect::Args),
+    /// Draft a first site.toml from what is there.
+    Init(init::Args),
     /// Measure the action items of a post-mortem.
     Incident(incident::Args),
     /// List the rules, or show one's page.
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
     let ended = match &cli.command {
         Command::Audit(args) => audit::run(args, format),
         Command::Collect(args) => collect::run(args, format),
+        Command::Init(args) => init::run(args, format),
         Command::Incident(args) => incident::run(args, format),
         Command::Rules(args) => rules::run(args, format),
     };
