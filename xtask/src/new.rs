@@ -48,10 +48,6 @@ pub fn rule(id: &str) -> anyhow::Result<()> {
     let cases = cases.join(format!("{slug}.md"));
     fs::write(&cases, CASES.replace("ID", id))?;
     println!("wrote {} and {}", file.display(), cases.display());
-    println!(
-        "add `{area}` to the `use crate::{{…}}` line of {} if it is new",
-        list.display()
-    );
     Ok(())
 }
 

@@ -24,8 +24,18 @@ pub fn draft(estate: &Estate) -> String {
 }
 
 /// A TOML key or string: every name that was read goes through here.
+/// One line always (a key may not span lines): toml's own writer chooses multi-line strings.
 fn quoted(name: &str) -> String {
-    toml::Value::String(name.to_owned()).to_string()
+    let escaped: String = name
+        .chars()
+        .map(|c| match c {
+            '"' => "\\\"".to_owned(),
+            '\\' => "\\\\".to_owned(),
+            c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+            c => c.to_string(),
+        })
+        .collect();
+    format!("\"{escaped}\"")
 }
 
 fn key(name: &str) -> String {
