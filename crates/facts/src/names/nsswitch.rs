@@ -3,12 +3,15 @@
 use super::Action;
 use crate::SyntaxError;
 
+/// Sources in order, and the actions that follow them.
+pub type Sources = (Vec<String>, Vec<Action>);
+
 /// The sources of the `hosts` database in order, and the actions that follow each of them.
 /// `None` where the file has no such line. The last such line counts, as in glibc.
 ///
 /// # Errors
 /// An action that is not closed or not of the form `[STATUS=ACTION]`.
-pub fn parse(text: &str) -> Result<Option<(Vec<String>, Vec<Action>)>, SyntaxError> {
+pub fn parse(text: &str) -> Result<Option<Sources>, SyntaxError> {
     let mut found = None;
     for (index, line) in text.lines().enumerate() {
         let line_number = u32::try_from(index + 1).unwrap_or(u32::MAX);
@@ -24,11 +27,7 @@ pub fn parse(text: &str) -> Result<Option<(Vec<String>, Vec<Action>)>, SyntaxErr
     Ok(found)
 }
 
-fn sources_of(
-    line: &str,
-    start: usize,
-    line_number: u32,
-) -> Result<(Vec<String>, Vec<Action>), SyntaxError> {
+fn sources_of(line: &str, start: usize, line_number: u32) -> Result<Sources, SyntaxError> {
     let mut sources = Vec::new();
     let mut actions = Vec::new();
     let mut rest = &line[start..];
