@@ -41,3 +41,22 @@ pub fn parse(raw: &[u8]) -> Result<IpmiDevice, NotIpmi> {
         version: (raw[5] >> 4, raw[5] & 0x0f),
     })
 }
+
+/// Finds the structure of type 38 in a whole table (`/sys/firmware/dmi/tables/DMI`): each
+/// structure is its formatted part, whose length it tells, and strings up to two zero bytes.
+pub fn find(table: &[u8]) -> Option<IpmiDevice> {
+    let mut rest = table;
+    while let Some((&[kind, length], _)) = rest.split_first_chunk::<2>() {
+        // Type 127 ends the table; a length below that of the header is broken.
+        if kind == 127 || length < 4 {
+            return None;
+        }
+        let strings = rest.get(usize::from(length)..)?;
+        if kind == 38 {
+            return parse(rest).ok();
+        }
+        let end = strings.windows(2).position(|pair| pair == [0, 0])?;
+        rest = &strings[end + 2..];
+    }
+    None
+}
