@@ -7,7 +7,7 @@ use rustix::fs::{self as rfs, AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -116,6 +116,12 @@ pub trait HostReader: Send + Sync {
             Ok(text) => text,
             Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         })
+    }
+
+    /// A path at which a command that runs on this machine finds that file, where there is one.
+    /// For a root it goes through this process's own directory handle.
+    fn path_here(&self, path: &str) -> Option<PathBuf> {
+        self.live().then(|| PathBuf::from(path))
     }
 
     /// Whether the absence of a file here means that the host has no such file. Not so in a
@@ -331,6 +337,14 @@ impl HostReader for LocalReader {
             Err(rustix::io::Errno::NODATA | rustix::io::Errno::NOTSUP) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn path_here(&self, path: &str) -> Option<PathBuf> {
+        if !self.rooted {
+            return Some(PathBuf::from(path));
+        }
+        let handle = format!("/proc/{}/fd/{}", std::process::id(), self.root.as_raw_fd());
+        Some(Path::new(&handle).join(path.trim_start_matches('/')))
     }
 
     fn complete(&self) -> bool {

@@ -1,7 +1,15 @@
 //! One file per source; the list below is the order in which they run. A later source may use
 //! what an earlier one found.
 
+mod bmc;
+mod boots;
+mod daemons;
+mod files;
+mod hooks;
 mod host;
+mod kernel;
+mod names;
+mod units;
 
 use crate::{HostReader, Options};
 use facts::Snapshot;
@@ -11,7 +19,16 @@ use std::io;
 pub type Collector = fn(&dyn HostReader, &Options, &mut Snapshot);
 
 /// Every source, in the order in which they run.
-pub const ALL: &[Collector] = &[host::collect];
+pub const ALL: &[Collector] = &[
+    host::collect,
+    units::collect,
+    boots::collect,
+    daemons::collect,
+    hooks::collect,
+    names::collect,
+    kernel::collect,
+    bmc::collect,
+];
 
 /// A person's words for an error at a path.
 pub fn why(path: &str, error: &io::Error) -> String {

@@ -1,5 +1,14 @@
 //! systemd units, earlier boots, libvirt's daemons.
 
+pub mod boot;
+pub mod ini;
+pub mod journal;
+pub mod proc_stat;
+pub mod settings;
+#[cfg(test)]
+mod tests;
+pub mod version;
+
 use serde::{Deserialize, Serialize};
 
 /// What systemd says, and the unit files of interest.
@@ -27,6 +36,8 @@ pub struct FailedUnit {
     pub result: Option<String>,
     /// Its description.
     pub description: Option<String>,
+    /// For a mount, where it would be mounted (`Where=`).
+    pub mount_point: Option<String>,
 }
 
 /// One unit file or drop-in.
@@ -99,6 +110,8 @@ pub struct Daemon {
     pub pid: u32,
     /// When it started, seconds since 1970.
     pub started_at: Option<i64>,
+    /// SELinux context it runs in (`system_u:system_r:virtqemud_t:s0`), where there is one.
+    pub context: Option<String>,
 }
 
 /// One `NAME=value` setting.

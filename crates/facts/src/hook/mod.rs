@@ -1,6 +1,21 @@
-//! libvirt hook scripts, see libvirt's hooks page.
+//! libvirt hook scripts, see libvirt's page "Hooks for specific system management".
+//!
+//! What libvirt does with them (`src/util/virhook.c`): when a daemon starts, it looks for an
+//! executable `HOOKS/NAME`, or (6.5 and later) any executable file in `HOOKS/NAME.d/`. Where it
+//! finds none, that hook is off until the daemon restarts or reloads. Where it found one, each
+//! event runs the main script, then the executable files of the directory in the order of their
+//! names. A file without an execute bit is passed over. A script that cannot be executed, or
+//! that fails in the phases before a guest runs, makes the start of the guest fail.
 
-use crate::known::Known;
+pub mod interpreter;
+pub mod script;
+pub mod selinux;
+pub mod shell;
+#[cfg(test)]
+mod tests;
+pub mod trace;
+
+use crate::{known::Known, syntax::SyntaxError};
 use serde::{Deserialize, Serialize};
 
 /// All that concerns hooks on one host.
@@ -13,8 +28,25 @@ pub struct Hooks {
     pub selinux: Known<String>,
     /// SELinux boolean `virt_hooks_unconfined`.
     pub virt_hooks_unconfined: Known<bool>,
+    /// Type that the loaded policy gives to files below the hook directory (`virt_hook_t`), from
+    /// its `file_contexts`.
+    pub policy_type: Known<String>,
     /// Latest trace of a hook in the journal for each guest.
     pub traces: Vec<HookTrace>,
+    /// From when on the journal is known to be complete, seconds since 1970.
+    pub traces_since: Option<i64>,
+    /// When each running guest was started.
+    pub guest_starts: Vec<GuestStart>,
+}
+
+/// When a running guest's QEMU was started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GuestStart {
+    /// Guest.
+    pub guest: String,
+    /// Seconds since 1970.
+    pub started_at: i64,
 }
 
 /// One hook script.
@@ -51,6 +83,12 @@ pub struct HookScript {
     pub sets_vlans: bool,
     /// Whether it is nofail's own.
     pub is_nofail: bool,
+    /// Whether it is a program in machine code (ELF), which has no interpreter.
+    pub binary: bool,
+    /// Tags that it logs with (`logger -t TAG`), as written: `libvirt-hook[$1]`.
+    pub log_tags: Vec<String>,
+    /// What its shell says of its syntax: absent is good, unreadable is not checked.
+    pub syntax_error: Known<SyntaxError>,
 }
 
 /// A trace of a hook in the journal.

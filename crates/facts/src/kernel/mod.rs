@@ -1,5 +1,13 @@
 //! Kernel settings and what may reboot the host by itself.
 
+pub mod cloudstack;
+pub mod cmdline;
+pub mod script;
+pub mod sysctl;
+#[cfg(test)]
+mod tests;
+pub mod watchdog;
+
 use crate::unit::Setting;
 use serde::{Deserialize, Serialize};
 

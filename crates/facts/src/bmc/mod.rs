@@ -1,5 +1,10 @@
 //! The BMC, seen from the host's own interface (`/dev/ipmi0`, SMBIOS type 38, sysfs).
 
+pub mod ipmi;
+pub mod smbios;
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 /// What the host knows of its own BMC.
@@ -12,6 +17,8 @@ pub struct Bmc {
     pub device: Option<String>,
     /// LAN channel number.
     pub channel: Option<u8>,
+    /// What showed that there is one (or none): `/dev/ipmi0`, `SMBIOS type 38`.
+    pub evidence: Vec<String>,
     /// Address of the LAN channel; `0.0.0.0` is unconfigured.
     pub address: Option<String>,
     /// `static`, `dhcp`, `bios`, `unspecified`.
