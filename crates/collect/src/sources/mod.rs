@@ -1,7 +1,9 @@
 //! One file per source; the list below is the order in which they run. A later source may use
 //! what an earlier one found.
 
+mod bridges;
 mod host;
+mod nics;
 
 use crate::{HostReader, Options};
 use facts::Snapshot;
@@ -11,7 +13,11 @@ use std::io;
 pub type Collector = fn(&dyn HostReader, &Options, &mut Snapshot);
 
 /// Every source, in the order in which they run.
-pub const ALL: &[Collector] = &[host::collect];
+pub const ALL: &[Collector] = &[
+    host::collect,
+    nics::collect,
+    bridges::collect,
+];
 
 /// A person's words for an error at a path.
 pub fn why(path: &str, error: &io::Error) -> String {
