@@ -5,8 +5,8 @@
 
 use facts::bridge::{Link, LinkKind, VlanEntry};
 use netlink_packet_core::{
-    DecodeError, NetlinkBuffer, NlaBuffer, NlasIterator, Parseable,
-    parse_string, parse_u8, parse_u32,
+    DecodeError, NetlinkBuffer, NlaBuffer, NlasIterator, Parseable, parse_string, parse_u8,
+    parse_u32,
 };
 use netlink_packet_route::link::{
     AfSpecBridge, BridgeFlag, BridgeStpState, BridgeVlanInfo, BridgeVlanInfoFlags, InfoBridge,

@@ -92,8 +92,7 @@ fn request(family: u8, sequence: u32) -> Vec<u8> {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | NLM_F_DUMP;
     header.sequence_number = sequence;
-    let mut message =
-        NetlinkMessage::new(header, RouteNetlinkMessage::GetLink(link).into());
+    let mut message = NetlinkMessage::new(header, RouteNetlinkMessage::GetLink(link).into());
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];
     message.serialize(&mut bytes);

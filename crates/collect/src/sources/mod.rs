@@ -4,6 +4,7 @@
 mod bridges;
 mod host;
 mod nics;
+mod profiles;
 
 use crate::{HostReader, Options};
 use facts::Snapshot;
@@ -17,6 +18,7 @@ pub const ALL: &[Collector] = &[
     host::collect,
     nics::collect,
     bridges::collect,
+    profiles::collect,
 ];
 
 /// A person's words for an error at a path.

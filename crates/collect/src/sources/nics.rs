@@ -17,7 +17,10 @@ pub(super) fn collect(reader: &dyn HostReader, _: &Options, snapshot: &mut Snaps
     let names = match reader.list(NET) {
         Ok(names) => names,
         Err(_) if !reader.live() => {
-            snapshot.not_read(Source::Nics, "a tree holds no kernel state (no sys/class/net)");
+            snapshot.not_read(
+                Source::Nics,
+                "a tree holds no kernel state (no sys/class/net)",
+            );
             return;
         }
         Err(error) => {
@@ -95,14 +98,25 @@ mod tests {
     fn a_recorded_sysfs() {
         let dir = tempfile::tempdir().unwrap();
         let net = dir.path().join("sys/class/net");
-        let device = dir.path().join("sys/devices/pci0000:00/0000:01:00.0/net/eno1");
+        let device = dir
+            .path()
+            .join("sys/devices/pci0000:00/0000:01:00.0/net/eno1");
         fs::create_dir_all(device.join("statistics")).unwrap();
         fs::create_dir_all(dir.path().join("sys/devices/virtual/net/lo")).unwrap();
         fs::create_dir_all(&net).unwrap();
-        symlink("../../devices/pci0000:00/0000:01:00.0/net/eno1", net.join("eno1")).unwrap();
+        symlink(
+            "../../devices/pci0000:00/0000:01:00.0/net/eno1",
+            net.join("eno1"),
+        )
+        .unwrap();
         symlink("../../devices/virtual/net/lo", net.join("lo")).unwrap();
         symlink("../../../0000:01:00.0", device.join("device")).unwrap();
-        symlink("../../../../bus/pci/drivers/ixgbe", dir.path().join("sys/devices/pci0000:00/0000:01:00.0/driver")).unwrap();
+        symlink(
+            "../../../../bus/pci/drivers/ixgbe",
+            dir.path()
+                .join("sys/devices/pci0000:00/0000:01:00.0/driver"),
+        )
+        .unwrap();
         symlink("../../../../virtual/net/br-mgmt", device.join("master")).unwrap();
         for (file, text) in [
             ("address", "3C:EC:EF:00:00:01\n"),

@@ -171,7 +171,9 @@ mod tests {
     fn ranges_are_written_short_and_read_back() {
         assert_eq!(short(&[30, 10, 11, 12, 30, 4094]), "10-12,30,4094");
         assert_eq!(range("20-30"), Ok((20, 30)));
-        for bad in ["", "0", "4095", "+5", "5-", "-5", "30-20", "1-2-3", "ten", "65536"] {
+        for bad in [
+            "", "0", "4095", "+5", "5-", "-5", "30-20", "1-2-3", "ten", "65536",
+        ] {
             assert!(range(bad).is_err(), "{bad}");
         }
     }

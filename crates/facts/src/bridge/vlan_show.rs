@@ -145,8 +145,8 @@ mod tests {
 
     #[test]
     fn errors_have_a_place() {
-        let error = parse_vlan_show("[{\"ifname\":\"eth0\",\n \"vlans\":[{\"vlan\":\"x\"}]}]")
-            .unwrap_err();
+        let error =
+            parse_vlan_show("[{\"ifname\":\"eth0\",\n \"vlans\":[{\"vlan\":\"x\"}]}]").unwrap_err();
         assert_eq!(error.line, 2, "{error}");
         assert!(error.column > 1, "{error}");
         assert!(parse_vlan_show("port vlan ids").is_err());

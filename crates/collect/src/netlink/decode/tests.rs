@@ -48,7 +48,14 @@ fn ranges_of_the_kernel_are_joined() {
         info(4094, 0),
     ]
     .concat();
-    let all = newlink(0, 7, &[nla(IFLA_IFNAME, b"vnet0\0"), nla(IFLA_MASTER, &3_u32.to_ne_bytes())]);
+    let all = newlink(
+        0,
+        7,
+        &[
+            nla(IFLA_IFNAME, b"vnet0\0"),
+            nla(IFLA_MASTER, &3_u32.to_ne_bytes()),
+        ],
+    );
     let bridge = newlink(AF_BRIDGE, 7, &[nla(IFLA_AF_SPEC | 0x8000, &spec)]);
     let links = links(&all, &bridge, &|_| false).unwrap();
     assert_eq!(links[0].name, "vnet0");
@@ -75,7 +82,11 @@ fn ranges_of_the_kernel_are_joined() {
 fn what_a_nic_says_of_its_own_switch_is_left_out() {
     let port = newlink(AF_BRIDGE, 2, &[nla(IFLA_AF_SPEC, &info(100, 0x06))]);
     let nic_flags = nla(0, &2_u16.to_ne_bytes());
-    let nic = newlink(AF_BRIDGE, 2, &[nla(IFLA_AF_SPEC, &[nic_flags, info(1, 0x06)].concat())]);
+    let nic = newlink(
+        AF_BRIDGE,
+        2,
+        &[nla(IFLA_AF_SPEC, &[nic_flags, info(1, 0x06)].concat())],
+    );
     let all = newlink(0, 2, &[nla(IFLA_IFNAME, b"eno1\0")]);
     let links = links(&all, &[port, nic].concat(), &|name| name == "eno1").unwrap();
     assert_eq!(links[0].vlans.as_ref().unwrap()[0].first, 100);
@@ -110,7 +121,14 @@ fn the_end_of_a_dump_and_its_errors() {
 
 #[test]
 fn every_cut_is_an_error_or_fewer_links_and_never_a_panic() {
-    let all = newlink(0, 7, &[nla(IFLA_IFNAME, b"vnet0\0"), nla(IFLA_MASTER, &3_u32.to_ne_bytes())]);
+    let all = newlink(
+        0,
+        7,
+        &[
+            nla(IFLA_IFNAME, b"vnet0\0"),
+            nla(IFLA_MASTER, &3_u32.to_ne_bytes()),
+        ],
+    );
     for length in 0..all.len() {
         assert!(links(&all[..length], &[], &|_| false).map_or(true, |l| l.is_empty()));
     }
