@@ -10,6 +10,10 @@ mod host;
 mod kernel;
 mod names;
 mod units;
+mod bridges;
+mod host;
+mod nics;
+mod profiles;
 
 use crate::{HostReader, Options};
 use facts::Snapshot;
@@ -28,6 +32,9 @@ pub const ALL: &[Collector] = &[
     names::collect,
     kernel::collect,
     bmc::collect,
+    nics::collect,
+    bridges::collect,
+    profiles::collect,
 ];
 
 /// A person's words for an error at a path.

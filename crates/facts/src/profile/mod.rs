@@ -1,5 +1,16 @@
 //! Network profiles: what the network service would restore at the next boot.
 
+pub mod commands;
+pub mod ifcfg;
+pub mod ifupdown;
+pub mod keyfile;
+pub mod netplan;
+pub mod networkd;
+mod restored;
+mod text;
+
+pub use restored::{Restored, glob, restores};
+
 use serde::{Deserialize, Serialize};
 
 /// Which program owns a profile.
@@ -17,6 +28,8 @@ pub enum ProfileKind {
     Netplan,
     /// `/etc/network/interfaces`, see interfaces(5), ifupdown2's addons included.
     Ifupdown,
+    /// A script of the administrator's that runs at boot (dispatcher, unit, rc.local).
+    Script,
 }
 
 /// One profile: one interface as one file (or stanza) would set it up.
@@ -50,6 +63,22 @@ pub struct Profile {
     pub addresses: Vec<String>,
     /// Name servers of the profile.
     pub dns: Vec<String>,
+    /// UUID of a NetworkManager connection; other profiles name it as their controller.
+    pub uuid: Option<String>,
+    /// MAC address that it matches, lower case, where it names no interface.
+    pub mac: Option<String>,
+    /// Name patterns that it matches (networkd's `[Match] Name=`), where they are no plain name.
+    pub matches: Vec<String>,
+    /// Which of several profiles for one interface wins: the highest.
+    pub priority: i32,
+    /// Whether the file lies under `/run` and so is gone at the next boot.
+    pub volatile: bool,
+    /// Whether the program that owns it is started at boot; `None` where that is not known.
+    pub active: Option<bool>,
+    /// Why its program passes it over (NetworkManager: a file that others may read).
+    pub ignored: Option<String>,
+    /// A script that sets VLANs in a way that only running it would tell (loops, variables).
+    pub dynamic: bool,
 }
 
 /// A VLAN, or a range of them, in a profile.
@@ -66,4 +95,27 @@ pub struct ProfileVlan {
     pub untagged: bool,
     /// Line in the file.
     pub line: u32,
+    /// The file, where it is not the profile's own (a drop-in).
+    pub file: Option<String>,
+    /// Whether it is taken away, not added.
+    pub removed: bool,
+}
+
+impl ProfileVlan {
+    /// A VLAN or range without flags.
+    pub fn tagged((first, last): (u16, u16), line: u32) -> Self {
+        Self {
+            first,
+            last,
+            line,
+            ..Self::default()
+        }
+    }
+}
+
+impl Profile {
+    /// Whether it takes part in the next boot, as far as its own text and place tell.
+    pub fn counts(&self) -> bool {
+        self.autoconnect && !self.volatile && self.ignored.is_none() && self.active != Some(false)
+    }
 }
