@@ -5,6 +5,7 @@
 //! `unread` and stops no other.
 
 pub mod command;
+pub mod probe;
 pub mod reader;
 pub mod remote;
 pub mod sources;

@@ -224,15 +224,15 @@ pub fn classify(source: &str, fstype: &str, options: &[String]) -> SourceKind {
         _ if PSEUDO.contains(&fstype) => return SourceKind::Pseudo(source.to_owned()),
         _ => {}
     }
-    if let Some(rest) = source.strip_prefix("sshfs#") {
-        if let Some(kind) = sshfs(rest) {
-            return kind;
-        }
+    if let Some(rest) = source.strip_prefix("sshfs#")
+        && let Some(kind) = sshfs(rest)
+    {
+        return kind;
     }
-    if source.starts_with("//") {
-        if let Some(kind) = cifs(source) {
-            return kind;
-        }
+    if source.starts_with("//")
+        && let Some(kind) = cifs(source)
+    {
+        return kind;
     }
     if let Some(portal) = iscsi_portal(source) {
         return SourceKind::Iscsi {
@@ -322,8 +322,7 @@ fn cifs(source: &str) -> Option<SourceKind> {
 
 fn sshfs(source: &str) -> Option<SourceKind> {
     let source = source.strip_prefix("sshfs#").unwrap_or(source);
-    let (user, rest) = source.rsplit_once('@').unwrap_or(("", source));
-    let _ = user;
+    let rest = source.rsplit_once('@').map_or(source, |(_, rest)| rest);
     let (mut hosts, path) = hosts_and_path(rest)?;
     Some(SourceKind::Sshfs {
         host: hosts.pop()?,
