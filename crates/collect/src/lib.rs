@@ -6,6 +6,7 @@
 
 pub mod command;
 pub mod netlink;
+pub mod probe;
 pub mod reader;
 pub mod remote;
 pub mod sources;

@@ -11,7 +11,6 @@ mod kernel;
 mod names;
 mod units;
 mod bridges;
-mod host;
 mod nics;
 mod profiles;
 

@@ -1,6 +1,18 @@
 //! Block devices: what really lies on what fstab names.
 
+mod resolve;
+pub mod superblock;
+mod tables;
+mod udev;
+
+pub use resolve::{matching, resolve};
+pub use tables::{
+    MdArray, lvm_mapper_name, parse_crypttab, parse_lvm_backup, parse_mdadm_conf, parse_mdstat,
+};
+pub use udev::{apply_blkid, apply_udev};
+
 use crate::known::Known;
+use crate::syntax::SyntaxError;
 use serde::{Deserialize, Serialize};
 
 /// Block devices, and the tables that map them.
@@ -11,6 +23,8 @@ pub struct BlockDevices {
     pub devices: Vec<BlockDevice>,
     /// `/etc/crypttab`.
     pub crypttab: Vec<CryptEntry>,
+    /// Lines of crypttab that break its grammar.
+    pub crypttab_errors: Vec<SyntaxError>,
 }
 
 /// One device or partition.
@@ -56,3 +70,6 @@ pub struct CryptEntry {
     /// Options.
     pub options: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,9 @@
 //! The mount table and the health of network mounts.
 
+mod parse;
+
+pub use parse::{mount_of, parse_mountinfo};
+
 use serde::{Deserialize, Serialize};
 
 /// One line of `/proc/self/mountinfo`, see proc_pid_mountinfo(5).
@@ -28,6 +32,27 @@ pub struct Mount {
     pub health: Option<Health>,
 }
 
+impl Mount {
+    /// Whether the data come over a network or from a process that may hang, so that nobody
+    /// looks into it without a deadline: network types, and every FUSE file system but
+    /// `fuseblk` (a local disk).
+    pub fn is_network(&self) -> bool {
+        crate::fstab::fstype_is_network(&self.fstype)
+            || self.fstype.starts_with("fuse.")
+            || matches!(
+                self.fstype.as_str(),
+                "fuse" | "9p" | "virtiofs" | "coda" | "beegfs" | "gpfs" | "panfs"
+            )
+    }
+
+    /// Whether it is mounted read-only, by the mount or by the file system.
+    pub fn is_read_only(&self) -> bool {
+        [&self.options, &self.super_options]
+            .iter()
+            .any(|list| list.iter().any(|o| o == "ro"))
+    }
+}
+
 /// What a probe of a network mount found, in a child process with a deadline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
@@ -53,6 +78,9 @@ pub enum HealthState {
     Empty,
     /// Mounted `rw`, but the server or the kernel refuses writing.
     ReadOnly,
+    /// Alive, but this user may not look into it: somebody else's FUSE mount, or a directory of
+    /// mode 0700 behind `root_squash`.
+    NoPermission,
     /// Another error; the detail says which.
     Failed,
 }
@@ -72,6 +100,11 @@ pub struct MountPoint {
     pub entries: Option<u64>,
     /// Names of some of these entries (at most 5).
     pub examples: Vec<String>,
-    /// Whether it answers reading for root only through the mount (NFS `root_squash`, mode 0700).
+    /// Permission bits of what is seen at the mount point: of the mounted file system's root
+    /// where something is mounted, else of the bare directory.
     pub mode: Option<u32>,
+    /// Owner of the same.
+    pub uid: Option<u32>,
+    /// Group of the same.
+    pub gid: Option<u32>,
 }
