@@ -1,2 +1,4 @@
-//! x
+//! Pure algorithms over the dependency model and over fault trees.
+
 pub mod cutsets;
+pub mod mef;

@@ -60,7 +60,7 @@ pub(crate) fn solve(
 ) -> Result<Solved, CutSetError> {
     let coherent = part.is_syntactically_coherent();
     let strategies = strategies(&part, coherent, options);
-    let mut ranking: Vec<(f64, Strategy)> = strategies.into_iter().map(|s| (0.0, s)).collect();
+    let mut ranking: Vec<(f64, Strategy)> = strategies.iter().map(|&s| (0.0, s)).collect();
     let mut budget = FIRST_BUDGET.min(options.max_nodes);
     loop {
         for (progress, strategy) in &mut ranking {
@@ -78,7 +78,8 @@ pub(crate) fn solve(
             });
         }
         budget = (budget * BUDGET_GROWTH).min(options.max_nodes);
-        ranking.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let place = |strategy| strategies.iter().position(|s| *s == strategy);
+        ranking.sort_by(|a, b| b.0.total_cmp(&a.0).then(place(a.1).cmp(&place(b.1))));
         if budget > LATE_BUDGET {
             ranking.truncate(LATE_TRIES);
         }

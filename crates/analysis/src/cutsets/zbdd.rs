@@ -22,7 +22,7 @@ const PRODUCT: u32 = 3;
 pub(crate) const NO_LIMIT: u32 = u32::MAX - 16;
 
 /// The most steps for each node of the budget.
-const STEPS_PER_NODE: usize = 12;
+const STEPS_PER_NODE: usize = 3;
 
 /// A diagram under construction.
 #[derive(Debug)]
