@@ -145,6 +145,12 @@ fn attempt<N: Number>(modules: &[Counted<'_>], max_order: usize) -> Option<Vec<B
     for (inputs, family) in modules {
         let polynomial = one::<N>(inputs, family, &solved, max_order)?;
         solved.push(polynomial);
+        // A module is an input of one other only: its numbers are not needed again.
+        for input in *inputs {
+            if let Input::Module(module) = input {
+                solved[*module as usize] = Polynomial::zero();
+            }
+        }
     }
     let top = solved.pop()?;
     let mut result = vec![BigUint::ZERO; top.lowest];

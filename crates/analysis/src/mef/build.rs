@@ -54,7 +54,7 @@ impl<T: Copy> Names<T> {
 }
 
 /// Builds the model.
-pub(super) fn build(raw: &Raw) -> Result<Model, MefError> {
+pub(super) fn build(raw: &Raw<'_>) -> Result<Model, MefError> {
     containers(raw)?;
     let mut tree = FaultTree::new();
     let (names, named, event_expressions) = declare(raw, &mut tree)?;
@@ -79,16 +79,11 @@ pub(super) fn build(raw: &Raw) -> Result<Model, MefError> {
     })
 }
 
-fn describe(raw: &Raw, place: Place) -> String {
-    let file = raw.files.get(place.file).map_or("", String::as_str);
-    format!("{file}:{}:{}", place.line, place.column)
-}
-
-fn containers(raw: &Raw) -> Result<(), MefError> {
+fn containers(raw: &Raw<'_>) -> Result<(), MefError> {
     let mut seen: HashMap<&str, Place> = HashMap::new();
     for (path, place) in &raw.containers {
         if let Some(earlier) = seen.insert(path, *place) {
-            let at = describe(raw, earlier);
+            let at = raw.describe(earlier);
             return Err(raw.error(*place, format!("{path:?} is already defined at {at}")));
         }
     }
@@ -98,7 +93,7 @@ fn containers(raw: &Raw) -> Result<(), MefError> {
 type Declared = (Names<Entry>, Vec<(GateId, usize)>, Vec<Option<ExprId>>);
 
 /// Gives every event its place in the tree.
-fn declare(raw: &Raw, tree: &mut FaultTree) -> Result<Declared, MefError> {
+fn declare(raw: &Raw<'_>, tree: &mut FaultTree) -> Result<Declared, MefError> {
     let mut names = Names::new();
     let mut gates = Vec::new();
     let mut expressions = Vec::new();
@@ -128,7 +123,7 @@ fn declare(raw: &Raw, tree: &mut FaultTree) -> Result<Declared, MefError> {
         };
         let clash = names.add(&definition.scope, &definition.name, definition.private, entry);
         if let Some(earlier) = clash {
-            let at = describe(raw, raw.definitions[earlier.definition].place);
+            let at = raw.describe(raw.definitions[earlier.definition].place);
             let message = format!("event {:?} is already defined at {at}", definition.name);
             return Err(raw.error(definition.place, message));
         }
@@ -138,7 +133,7 @@ fn declare(raw: &Raw, tree: &mut FaultTree) -> Result<Declared, MefError> {
 
 /// Turns every formula into an argument; nested operators become gates without a name.
 fn formulas(
-    raw: &Raw,
+    raw: &Raw<'_>,
     names: &Names<Entry>,
     tree: &mut FaultTree,
 ) -> Result<Vec<Arg>, MefError> {
@@ -168,7 +163,7 @@ fn formulas(
 }
 
 fn resolve(
-    raw: &Raw,
+    raw: &Raw<'_>,
     names: &Names<Entry>,
     name: &str,
     wanted: Wanted,
@@ -184,7 +179,7 @@ fn resolve(
     match names.find(name, scope) {
         Some(entry) if wanted == Wanted::Any || wanted == entry.kind => Ok(entry.target),
         Some(entry) => {
-            let at = describe(raw, raw.definitions[entry.definition].place);
+            let at = raw.describe(raw.definitions[entry.definition].place);
             let message = format!("{name:?} is not a {what}: see its definition at {at}");
             Err(raw.error(place, message))
         }
@@ -197,7 +192,7 @@ fn resolve(
     }
 }
 
-fn define(raw: &Raw, tree: &mut FaultTree, gate: GateId, formula: usize, args: &[Arg]) {
+fn define(raw: &Raw<'_>, tree: &mut FaultTree, gate: GateId, formula: usize, args: &[Arg]) {
     match &raw.formulas[formula].0 {
         Formula::Operator { op, args: inner } => {
             tree.define(gate, *op, inner.iter().map(|&i| args[i]).collect());
@@ -207,14 +202,14 @@ fn define(raw: &Raw, tree: &mut FaultTree, gate: GateId, formula: usize, args: &
 }
 
 /// Resolves the parameters that expressions refer to.
-fn parameters(raw: &Raw) -> Result<Table, MefError> {
+fn parameters(raw: &Raw<'_>) -> Result<Table, MefError> {
     let mut names = Names::new();
     for (number, definition) in raw.definitions.iter().enumerate() {
         if let Body::Parameter { expression } = definition.body {
             let entry = (number, expression);
             let clash = names.add(&definition.scope, &definition.name, definition.private, entry);
             if let Some((earlier, _)) = clash {
-                let at = describe(raw, raw.definitions[earlier].place);
+                let at = raw.describe(raw.definitions[earlier].place);
                 let message = format!("parameter {:?} is already defined at {at}", definition.name);
                 return Err(raw.error(definition.place, message));
             }
@@ -233,7 +228,7 @@ fn parameters(raw: &Raw) -> Result<Table, MefError> {
 }
 
 /// Refuses gates that are their own cause, and names the loop.
-fn circles(raw: &Raw, tree: &FaultTree, named: &[(GateId, usize)]) -> Result<(), MefError> {
+fn circles(raw: &Raw<'_>, tree: &FaultTree, named: &[(GateId, usize)]) -> Result<(), MefError> {
     const OPEN: u8 = 1;
     const DONE: u8 = 2;
     let mut state = vec![0u8; tree.gates().len()];
@@ -265,7 +260,7 @@ fn circles(raw: &Raw, tree: &FaultTree, named: &[(GateId, usize)]) -> Result<(),
 }
 
 fn circle(
-    raw: &Raw,
+    raw: &Raw<'_>,
     tree: &FaultTree,
     named: &[(GateId, usize)],
     stack: &[(usize, usize)],
@@ -283,11 +278,7 @@ fn circle(
         loop_gates.iter().map(|&gate| tree.gates()[gate].name.as_str()).collect();
     let definition = named.iter().find(|(gate, _)| Some(&(gate.0 as usize)) == loop_gates.first());
     let place = definition.map_or(
-        Place {
-            file: 0,
-            line: 1,
-            column: 1,
-        },
+        Place { file: 0, offset: 0 },
         |&(_, number)| raw.definitions[number].place,
     );
     raw.error(place, format!("the gates form a circle: {}", path.join(" -> ")))

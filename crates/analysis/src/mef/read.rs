@@ -6,12 +6,12 @@ use super::MefError;
 use super::expression::{Expr, ExprId, Table};
 use crate::cutsets::Op;
 
-/// A place in a file, kept as numbers until an error needs it.
+/// A place in a file: its number and a byte offset. Line and column are counted when an error
+/// needs them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub file: usize,
-    pub line: u32,
-    pub column: u32,
+    pub offset: usize,
 }
 
 /// What kind of event a reference asks for.
@@ -52,9 +52,9 @@ pub(super) struct Definition {
 }
 
 /// All files, read and checked one by one.
-#[derive(Debug, Default)]
-pub(super) struct Raw {
-    pub files: Vec<String>,
+#[derive(Debug)]
+pub(super) struct Raw<'f> {
+    pub files: &'f [(String, String)],
     pub name: Option<String>,
     pub definitions: Vec<Definition>,
     pub formulas: Vec<(Formula, Place)>,
@@ -66,43 +66,65 @@ pub(super) struct Raw {
     pub expressions: Table,
 }
 
-impl Raw {
+impl Raw<'_> {
     pub fn error(&self, place: Place, message: impl Into<String>) -> MefError {
+        let (line, column) = self.line_and_column(place);
         MefError {
-            file: self.files.get(place.file).cloned().unwrap_or_default(),
-            line: place.line,
-            column: place.column,
+            file: self.file_name(place).to_owned(),
+            line,
+            column,
             message: message.into(),
         }
+    }
+
+    /// The place as file:line:column.
+    pub fn describe(&self, place: Place) -> String {
+        let (line, column) = self.line_and_column(place);
+        format!("{}:{line}:{column}", self.file_name(place))
+    }
+
+    fn file_name(&self, place: Place) -> &str {
+        self.files.get(place.file).map_or("", |(name, _)| name)
+    }
+
+    fn line_and_column(&self, place: Place) -> (u32, u32) {
+        let text = self.files.get(place.file).map_or("", |(_, text)| text);
+        let before = text.get(..place.offset).unwrap_or(text);
+        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
+        let last = before.rsplit('\n').next().unwrap_or("");
+        (line as u32, last.chars().count() as u32 + 1)
     }
 }
 
 /// Reads all files.
-pub(super) fn read(files: &[(String, String)]) -> Result<Raw, MefError> {
-    let mut raw = Raw::default();
+pub(super) fn read(files: &[(String, String)]) -> Result<Raw<'_>, MefError> {
+    let mut raw = Raw {
+        files,
+        name: None,
+        definitions: Vec::new(),
+        formulas: Vec::new(),
+        formula_scopes: Vec::new(),
+        scopes: Vec::new(),
+        containers: Vec::new(),
+        expressions: Table::default(),
+    };
     for (number, (name, text)) in files.iter().enumerate() {
-        raw.files.push(name.clone());
         let options = ParsingOptions {
             allow_dtd: true,
             ..ParsingOptions::default()
         };
-        let document = Document::parse_with_options(text, options).map_err(|error| {
-            let at = error.pos();
-            let place = Place {
-                file: number,
-                line: at.row,
-                column: at.col,
-            };
-            raw.error(place, format!("not well-formed XML: {}", without_position(&error)))
-        })?;
-        let lines = Lines::new(text);
-        Reader {
+        let document =
+            Document::parse_with_options(text, options).map_err(|error| MefError {
+                file: name.clone(),
+                line: error.pos().row,
+                column: error.pos().col,
+                message: format!("not well-formed XML: {}", without_position(&error)),
+            })?;
+        let mut reader = Reader {
             raw: &mut raw,
             file: number,
-            lines: &lines,
-            text,
-        }
-        .model(document.root_element())?;
+        };
+        reader.model(document.root_element())?;
     }
     Ok(raw)
 }
@@ -114,28 +136,6 @@ fn without_position(error: &roxmltree::Error) -> String {
     text.replace(&at, "")
 }
 
-/// Where the lines of a text start: positions are wanted for every definition, and counting from
-/// the start each time would take quadratic time.
-struct Lines(Vec<usize>);
-
-impl Lines {
-    fn new(text: &str) -> Self {
-        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        Lines(std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect())
-    }
-
-    fn place(&self, text: &str, offset: usize, file: usize) -> Place {
-        let line = self.0.partition_point(|&start| start <= offset);
-        let start = self.0.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        let before = text.get(start..offset).unwrap_or("");
-        Place {
-            file,
-            line: line as u32,
-            column: before.chars().count() as u32 + 1,
-        }
-    }
-}
-
 /// A container whose children are read: scope number and whether its elements are private.
 #[derive(Clone, Copy)]
 struct Scope {
@@ -143,11 +143,9 @@ struct Scope {
     private: bool,
 }
 
-struct Reader<'a> {
-    raw: &'a mut Raw,
+struct Reader<'a, 'f> {
+    raw: &'a mut Raw<'f>,
     file: usize,
-    lines: &'a Lines,
-    text: &'a str,
 }
 
 type Element<'a, 'i> = Node<'a, 'i>;
@@ -165,9 +163,12 @@ fn content<'a, 'i: 'a>(node: Element<'a, 'i>) -> impl Iterator<Item = Element<'a
     elements(node).filter(|child| !is_remark(child))
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     fn place(&self, node: Element<'_, '_>) -> Place {
-        self.lines.place(self.text, node.range().start, self.file)
+        Place {
+            file: self.file,
+            offset: node.range().start,
+        }
     }
 
     fn fail<T>(&self, node: Element<'_, '_>, message: impl Into<String>) -> Result<T, MefError> {
