@@ -79,11 +79,22 @@ impl Bdd {
         if let Some(found) = self.cache.get(AND, a, b) {
             return Ok(found);
         }
-        let (x, y) = (self.store.nodes[(a >> 1) as usize], self.store.nodes[(b >> 1) as usize]);
+        let (x, y) = (
+            self.store.nodes[(a >> 1) as usize],
+            self.store.nodes[(b >> 1) as usize],
+        );
         let (ca, cb) = (a & 1, b & 1);
         let level = x.level.min(y.level);
-        let (a0, a1) = if x.level == level { (x.lo ^ ca, x.hi ^ ca) } else { (a, a) };
-        let (b0, b1) = if y.level == level { (y.lo ^ cb, y.hi ^ cb) } else { (b, b) };
+        let (a0, a1) = if x.level == level {
+            (x.lo ^ ca, x.hi ^ ca)
+        } else {
+            (a, a)
+        };
+        let (b0, b1) = if y.level == level {
+            (y.lo ^ cb, y.hi ^ cb)
+        } else {
+            (b, b)
+        };
         let hi = self.and(a1, b1)?;
         let lo = self.and(a0, b0)?;
         let result = self.make(level, lo, hi)?;
@@ -155,7 +166,10 @@ impl Bdd {
                 continue;
             }
             let node = self.store.nodes[at as usize];
-            let (lo, hi) = (renamed[(node.lo >> 1) as usize], renamed[(node.hi >> 1) as usize]);
+            let (lo, hi) = (
+                renamed[(node.lo >> 1) as usize],
+                renamed[(node.hi >> 1) as usize],
+            );
             if lo != u32::MAX && hi != u32::MAX {
                 renamed[at as usize] = nodes.len() as u32;
                 nodes.push((node.level, lo << 1 | node.lo & 1, hi << 1 | node.hi & 1));
@@ -217,11 +231,14 @@ impl FrozenBdd {
         let (x, y) = (self.nodes[(a >> 1) as usize], self.nodes[(b >> 1) as usize]);
         let level = x.0.min(y.0);
         let split = |f: Ref, node: (u32, Ref, Ref)| {
-            if node.0 == level { (node.1 ^ (f & 1), node.2 ^ (f & 1)) } else { (f, f) }
+            if node.0 == level {
+                (node.1 ^ (f & 1), node.2 ^ (f & 1))
+            } else {
+                (f, f)
+            }
         };
         let ((a0, a1), (b0, b1)) = (split(a, x), split(b, y));
-        let holds =
-            self.implies(a0, b0, cache, steps)? && self.implies(a1, b1, cache, steps)?;
+        let holds = self.implies(a0, b0, cache, steps)? && self.implies(a1, b1, cache, steps)?;
         cache.put(0, a, b, u32::from(holds));
         Ok(holds)
     }

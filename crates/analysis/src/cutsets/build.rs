@@ -105,8 +105,14 @@ pub(crate) fn family(
     limit: usize,
 ) -> Result<(FrozenZbdd, bool), Stopped> {
     let mut finished = 0;
-    family_until(part, order, Zbdd::new(limit, weights), max_order, &mut finished)
-        .map_err(|_| stopped(part, finished))
+    family_until(
+        part,
+        order,
+        Zbdd::new(limit, weights),
+        max_order,
+        &mut finished,
+    )
+    .map_err(|_| stopped(part, finished))
 }
 
 fn family_until(

@@ -93,13 +93,20 @@ fn strategies(part: &Part, coherent: bool, options: &Options) -> Vec<Strategy> {
     }
     if coherent {
         let direct = Strategy::Zbdd(Heuristic::AsWritten);
-        let place = if options.max_order.is_some() { 0 } else { bdd.len() };
+        let place = if options.max_order.is_some() {
+            0
+        } else {
+            bdd.len()
+        };
         bdd.insert(place, direct);
     }
     bdd
 }
 
-#[allow(clippy::too_many_arguments, reason = "one call site; a struct would only rename them")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "one call site; a struct would only rename them"
+)]
 fn attempt(
     part: &Part,
     strategy: Strategy,

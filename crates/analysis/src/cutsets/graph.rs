@@ -158,7 +158,11 @@ impl Graph {
 
     /// `x and (x or y)` is `x`: drops the arguments of the opposite kind that hold a sibling.
     fn absorb(&self, kind: Kind, args: &mut Vec<Lit>) {
-        let opposite = if kind == Kind::And { Kind::Or } else { Kind::And };
+        let opposite = if kind == Kind::And {
+            Kind::Or
+        } else {
+            Kind::And
+        };
         if !args.iter().any(|a| self.nodes[a.node()].kind == opposite) {
             return;
         }
@@ -171,7 +175,10 @@ impl Graph {
 
     fn at_least(&mut self, min: u32, args: Vec<Lit>) -> Lit {
         let sure = args.iter().filter(|a| **a == Lit::TRUE).count() as u32;
-        let args: Vec<Lit> = args.into_iter().filter(|a| a.constant().is_none()).collect();
+        let args: Vec<Lit> = args
+            .into_iter()
+            .filter(|a| a.constant().is_none())
+            .collect();
         let min = min.saturating_sub(sure);
         if min == 0 {
             Lit::TRUE

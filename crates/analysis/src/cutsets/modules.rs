@@ -35,7 +35,10 @@ impl Part {
     /// Whether there is neither a negation nor an `xor`, so that the function must be monotone.
     pub fn is_syntactically_coherent(&self) -> bool {
         let negated = |gate: &LocalGate| gate.args.iter().any(|a| a.negated());
-        !self.gates.iter().any(|gate| gate.kind == Kind::Xor || negated(gate))
+        !self
+            .gates
+            .iter()
+            .any(|gate| gate.kind == Kind::Xor || negated(gate))
     }
 }
 
@@ -168,7 +171,10 @@ fn components(graph: &Graph, gate: usize, owner: &mut [u32]) -> Vec<usize> {
                 touched.push(node);
                 stack.extend(graph.nodes[node].args.iter().map(|a| a.node()));
             } else {
-                let (a, b) = (find(&mut parent, owner[node] as usize), find(&mut parent, i));
+                let (a, b) = (
+                    find(&mut parent, owner[node] as usize),
+                    find(&mut parent, i),
+                );
                 parent[a.max(b)] = a.min(b);
             }
         }

@@ -1,9 +1,9 @@
 //! From the caller's fault tree to the working graph: constants propagated, negations pushed down.
 
+use super::CutSetError;
 use super::graph::{Graph, Kind, Lit};
 use super::hash::FastMap;
 use super::tree::{Arg, FaultTree, GateId, Op};
-use super::CutSetError;
 
 /// One gate under one polarity, with the arguments that it waits for.
 struct Frame {
@@ -77,7 +77,9 @@ fn open(
     let same = |flip: bool| gate.args.iter().map(|&a| (a, negated != flip)).collect();
     let both = || {
         let positive = gate.args.iter().map(|&a| (a, false));
-        positive.chain(gate.args.iter().map(|&a| (a, true))).collect()
+        positive
+            .chain(gate.args.iter().map(|&a| (a, true)))
+            .collect()
     };
     let wanted: Vec<(Arg, bool)> = match gate.op {
         Op::And | Op::Or | Op::AtLeast(_) => same(false),

@@ -86,5 +86,8 @@ pub(crate) fn order(part: &Part, heuristic: Heuristic) -> Order {
             stack.push((arg - n, arguments(arg - n), 0));
         }
     }
-    Order { level_of_input, gates }
+    Order {
+        level_of_input,
+        gates,
+    }
 }

@@ -81,7 +81,9 @@ impl<'a> Sets<'a> {
     }
 
     fn has(&self, module: u32, node: u32, order: u32) -> bool {
-        self.orders[module as usize][node as usize].binary_search(&order).is_ok()
+        self.orders[module as usize][node as usize]
+            .binary_search(&order)
+            .is_ok()
     }
 
     /// Does one task, leaving its other choices as branches; gives the agenda that follows.

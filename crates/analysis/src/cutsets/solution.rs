@@ -4,6 +4,7 @@ use num_bigint::BigUint;
 
 use super::count;
 use super::engine::Solved;
+use super::modules::Input;
 use super::sets::Sets;
 use super::{CutSetError, EventId, Options};
 
@@ -24,14 +25,23 @@ impl Solution {
             modules: Vec::new(),
             constant: value,
             options: *options,
-            by_order: if value { vec![BigUint::from(1u8)] } else { Vec::new() },
+            by_order: if value {
+                vec![BigUint::from(1u8)]
+            } else {
+                Vec::new()
+            },
             cut: false,
         }
     }
 
     pub(crate) fn new(modules: Vec<Solved>, options: &Options) -> Self {
-        let counted: Vec<_> = modules.iter().map(|m| (m.inputs.as_slice(), &m.family)).collect();
-        let max_order = options.max_order.map_or(usize::MAX - 1, |order| order as usize);
+        let counted: Vec<_> = modules
+            .iter()
+            .map(|m| (m.inputs.as_slice(), &m.family))
+            .collect();
+        let max_order = options
+            .max_order
+            .map_or(usize::MAX - 1, |order| order as usize);
         let by_order = count::by_order(&counted, max_order);
         let cut = options.max_order.is_some_and(|limit| {
             let top = modules.last();
@@ -56,7 +66,9 @@ impl Solution {
     /// The number of minimal cut sets with so many events each: (order, number), without zeros.
     pub fn by_order(&self) -> impl Iterator<Item = (u32, &BigUint)> {
         let numbered = self.by_order.iter().enumerate();
-        numbered.filter(|(_, n)| **n != BigUint::ZERO).map(|(order, n)| (order as u32, n))
+        numbered
+            .filter(|(_, n)| **n != BigUint::ZERO)
+            .map(|(order, n)| (order as u32, n))
     }
 
     /// Whether the order limit left out sets, or may have.
@@ -71,7 +83,23 @@ impl Solution {
 
     /// The events that are each a minimal cut set on their own: single points of failure.
     pub fn single_points(&self) -> Vec<EventId> {
-        self.sets().take_while(|set| set.len() == 1).flatten().collect()
+        self.sets()
+            .take_while(|set| set.len() == 1)
+            .flatten()
+            .collect()
+    }
+
+    /// The basic events that the top event depends on, by number.
+    pub fn events(&self) -> Vec<EventId> {
+        let inputs = self.modules.iter().flat_map(|module| &module.inputs);
+        let mut events: Vec<EventId> = inputs
+            .filter_map(|input| match input {
+                Input::Event(event) => Some(EventId(*event)),
+                Input::Module(_) => None,
+            })
+            .collect();
+        events.sort_unstable();
+        events
     }
 
     /// The exact probability of the top event; `probabilities` holds one for each basic event of
@@ -87,10 +115,7 @@ impl Solution {
     ///
     /// # Errors
     /// As for [`probability`](Self::probability).
-    pub fn importance(
-        &self,
-        probabilities: &[f64],
-    ) -> Result<Vec<super::Importance>, CutSetError> {
+    pub fn importance(&self, probabilities: &[f64]) -> Result<Vec<super::Importance>, CutSetError> {
         super::probability::importance(self, probabilities)
     }
 }
@@ -102,8 +127,8 @@ fn greatest_order(modules: &[Solved]) -> u64 {
         let mut orders = vec![0u64; module.family.nodes.len()];
         for (at, &(level, lo, hi)) in module.family.nodes.iter().enumerate().skip(2) {
             let with = match module.inputs[level as usize] {
-                super::modules::Input::Event(_) => 1,
-                super::modules::Input::Module(inner) => greatest[inner as usize],
+                Input::Event(_) => 1,
+                Input::Module(inner) => greatest[inner as usize],
             };
             orders[at] = orders[lo as usize].max(orders[hi as usize].saturating_add(with));
         }

@@ -143,7 +143,11 @@ impl Zbdd {
         if let Some(found) = self.cache.get(WITHOUT_FUNCTION, family, f) {
             return Ok(found);
         }
-        let (f0, f1) = if level == node.level { (lo, hi) } else { (f, f) };
+        let (f0, f1) = if level == node.level {
+            (lo, hi)
+        } else {
+            (f, f)
+        };
         let kept_hi = self.without_function(node.hi, f1, bdd)?;
         let kept_lo = self.without_function(node.lo, f0, bdd)?;
         let result = self.make(node.level, kept_lo, kept_hi)?;
@@ -167,7 +171,10 @@ impl Zbdd {
         }
         let (hi, lo) = if x.level == y.level {
             let hi = self.without_family(x.hi, y.hi)?;
-            (self.without_family(hi, y.lo)?, self.without_family(x.lo, y.lo)?)
+            (
+                self.without_family(hi, y.lo)?,
+                self.without_family(x.lo, y.lo)?,
+            )
         } else {
             (self.without_family(x.hi, b)?, self.without_family(x.lo, b)?)
         };
@@ -209,10 +216,10 @@ impl Zbdd {
         if a == EMPTY || b == EMPTY {
             return Ok(EMPTY);
         }
-        if a == UNIT && limit == NO_LIMIT {
+        if limit == NO_LIMIT && a == UNIT {
             return Ok(b);
         }
-        if b == UNIT && limit == NO_LIMIT || a == b && limit == NO_LIMIT {
+        if limit == NO_LIMIT && (b == UNIT || a == b) {
             return Ok(a);
         }
         if a == UNIT && b == UNIT {
@@ -225,9 +232,21 @@ impl Zbdd {
         let (x, y) = (self.store.nodes[a as usize], self.store.nodes[b as usize]);
         let level = x.level.min(y.level);
         let weight = self.weights[level as usize];
-        let inner = if limit == NO_LIMIT { Some(NO_LIMIT) } else { limit.checked_sub(weight) };
-        let (x0, x1) = if x.level == level { (x.lo, x.hi) } else { (a, EMPTY) };
-        let (y0, y1) = if y.level == level { (y.lo, y.hi) } else { (b, EMPTY) };
+        let inner = if limit == NO_LIMIT {
+            Some(NO_LIMIT)
+        } else {
+            limit.checked_sub(weight)
+        };
+        let (x0, x1) = if x.level == level {
+            (x.lo, x.hi)
+        } else {
+            (a, EMPTY)
+        };
+        let (y0, y1) = if y.level == level {
+            (y.lo, y.hi)
+        } else {
+            (b, EMPTY)
+        };
         let lo = self.product(x0, y0, limit)?;
         let hi = match inner {
             None => {

@@ -36,7 +36,11 @@ impl<T: Copy> Names<T> {
         if let Some(earlier) = self.by_path.insert(path, value) {
             return Some(earlier);
         }
-        if private { None } else { self.public.insert(name.to_owned(), value) }
+        if private {
+            None
+        } else {
+            self.public.insert(name.to_owned(), value)
+        }
     }
 
     /// Looks a reference up: in the scope, then in those around it, then among the public names.
@@ -48,7 +52,11 @@ impl<T: Copy> Names<T> {
             }
             scope = scope.rsplit_once('.').map_or("", |(outer, _)| outer);
         }
-        let global = if reference.contains('.') { &self.by_path } else { &self.public };
+        let global = if reference.contains('.') {
+            &self.by_path
+        } else {
+            &self.public
+        };
         global.get(reference).copied()
     }
 }
@@ -68,7 +76,10 @@ pub(super) fn build(raw: &Raw<'_>) -> Result<Model, MefError> {
     circles(raw, &tree, &named)?;
     let roots = roots(&tree, &named);
     let path = |at: usize| join(&raw.definitions[at].scope, &raw.definitions[at].name);
-    let named = named.iter().map(|&(gate, definition)| (gate, path(definition))).collect();
+    let named = named
+        .iter()
+        .map(|&(gate, definition)| (gate, path(definition)))
+        .collect();
     Ok(Model {
         name: raw.name.clone(),
         tree,
@@ -121,7 +132,12 @@ fn declare(raw: &Raw<'_>, tree: &mut FaultTree) -> Result<Declared, MefError> {
             target,
             kind,
         };
-        let clash = names.add(&definition.scope, &definition.name, definition.private, entry);
+        let clash = names.add(
+            &definition.scope,
+            &definition.name,
+            definition.private,
+            entry,
+        );
         if let Some(earlier) = clash {
             let at = raw.describe(raw.definitions[earlier.definition].place);
             let message = format!("event {:?} is already defined at {at}", definition.name);
@@ -207,7 +223,12 @@ fn parameters(raw: &Raw<'_>) -> Result<Table, MefError> {
     for (number, definition) in raw.definitions.iter().enumerate() {
         if let Body::Parameter { expression } = definition.body {
             let entry = (number, expression);
-            let clash = names.add(&definition.scope, &definition.name, definition.private, entry);
+            let clash = names.add(
+                &definition.scope,
+                &definition.name,
+                definition.private,
+                entry,
+            );
             if let Some((earlier, _)) = clash {
                 let at = raw.describe(raw.definitions[earlier].place);
                 let message = format!("parameter {:?} is already defined at {at}", definition.name);
@@ -266,7 +287,9 @@ fn circle(
     stack: &[(usize, usize)],
     closing: GateId,
 ) -> MefError {
-    let start = stack.iter().position(|(gate, _)| *gate == closing.0 as usize);
+    let start = stack
+        .iter()
+        .position(|(gate, _)| *gate == closing.0 as usize);
     let on_loop = &stack[start.unwrap_or(0)..];
     let mut loop_gates: Vec<usize> = on_loop
         .iter()
@@ -274,14 +297,20 @@ fn circle(
         .filter(|&gate| !tree.gates()[gate].name.is_empty())
         .collect();
     loop_gates.extend(loop_gates.first().copied());
-    let path: Vec<&str> =
-        loop_gates.iter().map(|&gate| tree.gates()[gate].name.as_str()).collect();
-    let definition = named.iter().find(|(gate, _)| Some(&(gate.0 as usize)) == loop_gates.first());
-    let place = definition.map_or(
-        Place { file: 0, offset: 0 },
-        |&(_, number)| raw.definitions[number].place,
-    );
-    raw.error(place, format!("the gates form a circle: {}", path.join(" -> ")))
+    let path: Vec<&str> = loop_gates
+        .iter()
+        .map(|&gate| tree.gates()[gate].name.as_str())
+        .collect();
+    let definition = named
+        .iter()
+        .find(|(gate, _)| Some(&(gate.0 as usize)) == loop_gates.first());
+    let place = definition.map_or(Place { file: 0, offset: 0 }, |&(_, number)| {
+        raw.definitions[number].place
+    });
+    raw.error(
+        place,
+        format!("the gates form a circle: {}", path.join(" -> ")),
+    )
 }
 
 /// The named gates that no gate references.
@@ -295,5 +324,9 @@ fn roots(tree: &FaultTree, named: &[(GateId, usize)]) -> Vec<GateId> {
         }
     }
     let is_root = |gate: &GateId| !referenced[gate.0 as usize];
-    named.iter().map(|(gate, _)| *gate).filter(is_root).collect()
+    named
+        .iter()
+        .map(|(gate, _)| *gate)
+        .filter(is_root)
+        .collect()
 }

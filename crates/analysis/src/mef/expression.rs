@@ -103,17 +103,17 @@ impl Table {
     }
 
     /// All references to parameters, to be given their targets.
-    pub fn parameters(
-        &mut self,
-    ) -> impl Iterator<Item = (Place, &str, &str, &mut Option<ExprId>)> {
-        self.expressions.iter_mut().filter_map(|(expr, place)| match expr {
-            Expr::Parameter {
-                name,
-                scope,
-                target,
-            } => Some((*place, name.as_str(), scope.as_str(), target)),
-            _ => None,
-        })
+    pub fn parameters(&mut self) -> impl Iterator<Item = (Place, &str, &str, &mut Option<ExprId>)> {
+        self.expressions
+            .iter_mut()
+            .filter_map(|(expr, place)| match expr {
+                Expr::Parameter {
+                    name,
+                    scope,
+                    target,
+                } => Some((*place, name.as_str(), scope.as_str(), target)),
+                _ => None,
+            })
     }
 
     /// The value of an expression; none if it is unknown, circular or not a finite number.

@@ -94,17 +94,24 @@ impl Model {
     /// # Errors
     /// No such gate, or several roots to choose from.
     pub fn top(&self, name: Option<&str>) -> Result<GateId, TopError> {
-        let roots = || self.roots.iter().map(|&gate| self.gate_name(gate).to_owned()).collect();
+        let roots = || {
+            self.roots
+                .iter()
+                .map(|&gate| self.gate_name(gate).to_owned())
+                .collect()
+        };
         match (name, self.roots.as_slice()) {
             (Some(name), _) => {
                 let by_name = |(gate, path): &&(GateId, String)| {
                     path == name || self.gate_name(*gate) == name
                 };
                 let found = self.named.iter().find(by_name);
-                found.map(|(gate, _)| *gate).ok_or_else(|| TopError::Unknown {
-                    name: name.to_owned(),
-                    roots: roots(),
-                })
+                found
+                    .map(|(gate, _)| *gate)
+                    .ok_or_else(|| TopError::Unknown {
+                        name: name.to_owned(),
+                        roots: roots(),
+                    })
             }
             (None, [only]) => Ok(*only),
             (None, []) => Err(TopError::NoGate),
@@ -114,12 +121,18 @@ impl Model {
 
     /// The name of a gate.
     pub fn gate_name(&self, gate: GateId) -> &str {
-        self.tree.gates().get(gate.0 as usize).map_or("", |gate| gate.name.as_str())
+        self.tree
+            .gates()
+            .get(gate.0 as usize)
+            .map_or("", |gate| gate.name.as_str())
     }
 
     /// The name of a basic event.
     pub fn event_name(&self, event: EventId) -> &str {
-        self.tree.events().get(event.0 as usize).map_or("", String::as_str)
+        self.tree
+            .events()
+            .get(event.0 as usize)
+            .map_or("", String::as_str)
     }
 
     /// The probability of each basic event after `mission_time` hours; none where the model gives

@@ -113,13 +113,12 @@ pub(super) fn read(files: &[(String, String)]) -> Result<Raw<'_>, MefError> {
             allow_dtd: true,
             ..ParsingOptions::default()
         };
-        let document =
-            Document::parse_with_options(text, options).map_err(|error| MefError {
-                file: name.clone(),
-                line: error.pos().row,
-                column: error.pos().col,
-                message: format!("not well-formed XML: {}", without_position(&error)),
-            })?;
+        let document = Document::parse_with_options(text, options).map_err(|error| MefError {
+            file: name.clone(),
+            line: error.pos().row,
+            column: error.pos().col,
+            message: format!("not well-formed XML: {}", without_position(&error)),
+        })?;
         let mut reader = Reader {
             raw: &mut raw,
             file: number,
@@ -189,7 +188,10 @@ impl Reader<'_, '_> {
         let text = self.attribute(node, name)?;
         match text.parse() {
             Ok(number) => Ok(number),
-            Err(_) => self.fail(node, format!("{name}={text:?} is not a whole number from 0")),
+            Err(_) => self.fail(
+                node,
+                format!("{name}={text:?} is not a whole number from 0"),
+            ),
         }
     }
 
@@ -235,14 +237,16 @@ impl Reader<'_, '_> {
             self.raw.containers.push((path.clone(), place));
             let private = self.role(node, outer.private)?;
             let scope = self.scope(path, private);
+            let mut inner = Vec::new();
             for child in content(node) {
                 match child.tag_name().name() {
-                    "define-component" => waiting.push((child, scope)),
+                    "define-component" => inner.push((child, scope)),
                     "model-data" => self.members(child, scope)?,
                     "include" => return self.fail(child, INCLUDE),
                     _ => self.member(child, scope)?,
                 }
             }
+            waiting.extend(inner.into_iter().rev());
         }
         Ok(())
     }
@@ -313,9 +317,10 @@ impl Reader<'_, '_> {
             None => Ok(inherited),
             Some("private") => Ok(true),
             Some("public") => Ok(false),
-            Some(other) => {
-                self.fail(node, format!("role={other:?} is neither public nor private"))
-            }
+            Some(other) => self.fail(
+                node,
+                format!("role={other:?} is neither public nor private"),
+            ),
         }
     }
 
@@ -341,7 +346,10 @@ impl Reader<'_, '_> {
             None => Ok(first),
             Some(second) => {
                 let extra = second.tag_name().name();
-                self.fail(second, format!("<{tag}> takes only one child; <{extra}> is too many"))
+                self.fail(
+                    second,
+                    format!("<{tag}> takes only one child; <{extra}> is too many"),
+                )
             }
         }
     }
@@ -418,7 +426,10 @@ impl Reader<'_, '_> {
         if let Op::AtLeast(min) = op
             && min as usize > n
         {
-            return self.fail(node, format!("<atleast min=\"{min}\"> has only {n} argument(s)"));
+            return self.fail(
+                node,
+                format!("<atleast min=\"{min}\"> has only {n} argument(s)"),
+            );
         }
         Ok(Formula::Operator { op, args })
     }
@@ -475,8 +486,11 @@ struct Frame<'a, 'i> {
 
 impl<'a, 'i: 'a> Frame<'a, 'i> {
     fn new(node: Element<'a, 'i>) -> Self {
-        let mut children: Vec<_> =
-            if is_leaf(node) { Vec::new() } else { content(node).collect() };
+        let mut children: Vec<_> = if is_leaf(node) {
+            Vec::new()
+        } else {
+            content(node).collect()
+        };
         children.reverse();
         Frame {
             node,

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod collect;
+pub mod cutsets;
 pub mod incident;
 pub mod rules;
 
@@ -91,6 +92,8 @@ pub enum Command {
     Audit(audit::Args),
     /// Read a host into a snapshot.
     Collect(collect::Args),
+    /// Find what fails together: exact minimal cut sets.
+    Cutsets(cutsets::Args),
     /// Measure the action items of a post-mortem.
     Incident(incident::Args),
     /// List the rules, or show one's page.
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
     let ended = match &cli.command {
         Command::Audit(args) => audit::run(args, format),
         Command::Collect(args) => collect::run(args, format),
+        Command::Cutsets(args) => cutsets::run(args, format),
         Command::Incident(args) => incident::run(args, format),
         Command::Rules(args) => rules::run(args, format),
     };
