@@ -1,1 +1,4 @@
-//! placeholder
+//! Pure algorithms over the dependency model and over fault trees.
+
+pub mod cutsets;
+pub mod mef;

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod collect;
+pub mod cutsets;
 pub mod incident;
 pub mod init;
 pub mod rules;
@@ -94,6 +95,8 @@ pub enum Command {
     Collect(collect::Args),
     /// Draft a first site.toml from what is there.
     Init(init::Args),
+    /// Find what fails together: exact minimal cut sets.
+    Cutsets(cutsets::Args),
     /// Measure the action items of a post-mortem.
     Incident(incident::Args),
     /// List the rules, or show one's page.
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Audit(args) => audit::run(args, format),
         Command::Collect(args) => collect::run(args, format),
         Command::Init(args) => init::run(args, format),
+        Command::Cutsets(args) => cutsets::run(args, format),
         Command::Incident(args) => incident::run(args, format),
         Command::Rules(args) => rules::run(args, format),
     };
