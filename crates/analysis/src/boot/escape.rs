@@ -97,8 +97,8 @@ pub fn instance_from_path(prefix: &str, path: &str, suffix: &str) -> Option<Stri
 /// The start of a long name, a hash of the whole, and the suffix.
 fn shorten(name: &str, suffix: &str) -> String {
     let keep = MAX - suffix.len() - 1 - 16;
-    let hash = siphash(LONG_KEY, name.as_bytes());
-    // The hash is printed in the byte order of a little-endian machine's number.
+    // systemd hashes the closing NUL too, and prints the bytes of a little-endian number in order.
+    let hash = siphash(LONG_KEY, format!("{name}\0").as_bytes()).swap_bytes();
     format!("{}_{hash:016x}{suffix}", &name[..keep])
 }
 
@@ -260,9 +260,10 @@ mod tests {
 
     #[test]
     fn a_long_name_ends_with_systemds_own_hash() {
-        let path = format!("/{}/{}/{}", "a".repeat(72), "b".repeat(111), "c".repeat(82));
+        let path = format!("/{}/{}/{}", "a".repeat(72), "b".repeat(115), "c".repeat(85));
         let unit = unit_from_path(&path, ".mount").unwrap();
         assert_eq!(unit.len(), 255, "{unit}");
+        assert!(unit.ends_with("c_ee04909254afef86.mount"), "{unit}");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub fn last<'n>(options: &str, names: &[&'n str]) -> Option<&'n str> {
         names
             .iter()
             .copied()
-            .find(|name| key(option) == *name)
+            .find(|name| rest(option, name).is_some())
     })
 }
 
@@ -53,8 +53,8 @@ pub fn value(options: &str, names: &[&str]) -> Option<Option<String>> {
     split(options)
         .iter()
         .rev()
-        .find(|option| names.contains(&key(option)))
-        .map(|option| option.split_once('=').map(|(_, value)| value.to_owned()))
+        .find_map(|option| names.iter().find_map(|name| rest(option, name)))
+        .map(|rest| rest.strip_prefix('=').map(str::to_owned))
 }
 
 /// The values of every occurrence that has one, in order.
@@ -67,8 +67,12 @@ pub fn values(options: &str, name: &str) -> Vec<String> {
         .collect()
 }
 
-fn key(option: &str) -> &str {
-    option.split_once('=').map_or(option, |(key, _)| key)
+/// What follows a name in an option: nothing, or `=` and a value. The name may hold a `=` itself
+/// (`comment=systemd.automount`).
+fn rest<'o>(option: &'o str, name: &str) -> Option<&'o str> {
+    option
+        .strip_prefix(name)
+        .filter(|rest| rest.is_empty() || rest.starts_with('='))
 }
 
 /// Whether the line is a bind mount.

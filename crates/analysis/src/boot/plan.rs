@@ -6,7 +6,7 @@
 //! module over thousands of random fstabs (`lab/tests/boot_generator.rs`), 239 and 257 differ as
 //! [`Host::version`] tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use facts::{Snapshot, fstab::Entry};
 
@@ -294,6 +294,7 @@ pub fn unit_of(entry: &Entry, host: &Host) -> UnitPlan {
 /// second unit of the same name and goes on.
 pub fn plan(entries: &[Entry], host: &Host) -> Vec<UnitPlan> {
     let mut lines: BTreeMap<String, u32> = BTreeMap::new();
+    let mut made: BTreeSet<(bool, String)> = BTreeSet::new();
     let mut aborted = None;
     let mut plans = Vec::new();
     for entry in entries {
@@ -310,6 +311,14 @@ pub fn plan(entries: &[Entry], host: &Host) -> Vec<UnitPlan> {
                 plan.no_unit = Some(NoUnit::Duplicate { line });
             } else {
                 lines.insert(unit.clone(), entry.line);
+                let maker = (plan.kind == Kind::Swap, escape::simplify(&plan.what));
+                if plan.makefs && !made.insert(maker) && plan.no_unit.is_none() {
+                    plan.pulled_in_by.clear();
+                    plan.automount = None;
+                    plan.no_unit = Some(NoUnit::GivesUp(
+                        "an earlier line makes a file system on the same device".into(),
+                    ));
+                }
                 if matches!(plan.no_unit, Some(NoUnit::Aborts(_))) {
                     aborted = Some(entry.line);
                 }
@@ -355,7 +364,7 @@ fn empty(line: u32, kind: Kind, fields: &Fields) -> UnitPlan {
         device_timeout: None,
         device_timeout_ignored: false,
         fsck: None,
-        makefs: options::has(&fields.options, &["x-systemd.makefs"]),
+        makefs: false,
     }
 }
 
@@ -367,13 +376,15 @@ fn swap_unit(plan: &mut UnitPlan, host: &Host) {
     };
     plan.unit = Some(unit.clone());
     blockdev(plan);
-    if device_limit(plan).is_err() {
+    if plan.no_unit.is_some() || device_limit(plan).is_err() {
         return;
     }
-    if plan.makefs && !is_device_path(&plan.what) {
+    let makefs = options::has(&plan.options, &["x-systemd.makefs"]);
+    if makefs && !is_device_path(&plan.what) {
         plan.no_unit = Some(NoUnit::GivesUp("x-systemd.makefs on what is no device".into()));
         return;
     }
+    plan.makefs = makefs;
     let remote = plan.network && (host.rhel || host.version >= 256);
     if !plan.noauto {
         let target = if remote { REMOTE_FS } else { SWAP };
@@ -394,7 +405,7 @@ fn mount_unit(plan: &mut UnitPlan, fields: &Fields, host: &Host) {
     let mut automount = options::has(
         &plan.options,
         &["x-systemd.automount", "comment=systemd.automount"],
-    ) || options::values(&plan.options, "comment").iter().any(|v| v == "systemd.automount");
+    );
     let (mut wanted, mut required) = (Vec::new(), Vec::new());
     if host.version >= 244 {
         wanted = options::values(&plan.options, "x-systemd.wanted-by");
@@ -428,7 +439,7 @@ fn mount_unit(plan: &mut UnitPlan, fields: &Fields, host: &Host) {
         fsck(plan, host);
     }
     blockdev(plan);
-    if device_limit(plan).is_err() {
+    if plan.no_unit.is_some() || device_limit(plan).is_err() {
         return;
     }
     match limit(&plan.options, &["x-systemd.mount-timeout"]) {
@@ -438,13 +449,28 @@ fn mount_unit(plan: &mut UnitPlan, fields: &Fields, host: &Host) {
             return;
         }
     }
-    if plan.makefs && (!is_device_path(&plan.what) || plan.fstype.is_empty()) {
+    let makefs = options::has(&plan.options, &["x-systemd.makefs"]);
+    if makefs && (!is_device_path(&plan.what) || plan.fstype.is_empty()) {
         let why = if plan.fstype.is_empty() {
             "x-systemd.makefs without a type"
         } else {
             "x-systemd.makefs on what is no device"
         };
         plan.no_unit = Some(NoUnit::GivesUp(why.into()));
+        return;
+    }
+    plan.makefs = makefs;
+    let growfs = options::has(&plan.options, &["x-systemd.growfs"]);
+    let long = |suffix: &str| unit.len() + suffix.len() > 255;
+    if plan.makefs && long(".requires")
+        || growfs
+            && (long(".wants")
+                || escape::instance_from_path("systemd-growfs", &plan.mount_point, ".service")
+                    .is_none())
+    {
+        plan.no_unit = Some(NoUnit::GivesUp(
+            "the mount point is too long for x-systemd.makefs and growfs".into(),
+        ));
         return;
     }
     let mut linked = unit;
@@ -555,6 +581,7 @@ fn fsck(plan: &mut UnitPlan, host: &Host) {
         return;
     }
     let Some(unit) = escape::instance_from_path("systemd-fsck", &plan.what, ".service") else {
+        plan.no_unit = Some(NoUnit::GivesUp("the source is no name for a check".into()));
         return;
     };
     if plan.mount_point == "/usr" {
@@ -568,10 +595,13 @@ fn fsck(plan: &mut UnitPlan, host: &Host) {
 
 /// The device unit, and the target that delays it while it is being decrypted or assembled.
 fn blockdev(plan: &mut UnitPlan) {
-    if plan.what.starts_with("/dev/")
-        && let Some(name) = escape::escape_path(&plan.what)
-    {
-        plan.after.push(format!("blockdev@{name}.target"));
+    if is_device_path(&plan.what) && escape::simplify(&plan.what).starts_with("/dev/") {
+        match escape::escape_path(&plan.what) {
+            Some(name) => plan.after.push(format!("blockdev@{name}.target")),
+            None => {
+                plan.no_unit = Some(NoUnit::GivesUp("\"..\" in the path of a device".into()));
+            }
+        }
     }
     if is_device_path(&plan.what) && !plan.bind {
         plan.device = escape::unit_from_path(&plan.what, ".device");
@@ -580,7 +610,7 @@ fn blockdev(plan: &mut UnitPlan) {
 
 /// `x-systemd.device-timeout=`.
 fn device_limit(plan: &mut UnitPlan) -> Result<(), ()> {
-    const NAMES: [&str; 1] = ["x-systemd.device-timeout"];
+    const NAMES: [&str; 2] = ["x-systemd.device-timeout", "comment=systemd.device-timeout"];
     match limit(&plan.options, &NAMES) {
         Ok(Some(span)) if is_device_path(&plan.what) => plan.device_timeout = Some(span),
         Ok(Some(_)) => plan.device_timeout_ignored = true,
