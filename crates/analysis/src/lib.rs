@@ -2,3 +2,6 @@
 
 pub mod cutsets;
 pub mod mef;
+//! placeholder
+
+pub mod boot;
