@@ -1,7 +1,5 @@
-//! Pure algorithms over the dependency model and over fault trees.
-
-pub mod cutsets;
-pub mod mef;
-//! placeholder
+//! Pure algorithms over the dependency model, over a host's next boot, and over fault trees.
 
 pub mod boot;
+pub mod cutsets;
+pub mod mef;
