@@ -27,6 +27,7 @@ pub mod source;
 pub mod switch;
 pub mod syntax;
 pub mod unit;
+mod xml;
 
 pub use evidence::Evidence;
 pub use known::Known;

@@ -1,4 +1,18 @@
-//! libvirt guests: persistent domain XML and live status, see libvirt's formatdomain.
+//! libvirt guests: persistent domain XML and live status, see libvirt's formatdomain
+//! (<https://libvirt.org/formatdomain.html>).
+//!
+//! [`parse`] reads one document; [`merge`] joins the definition of a guest with its live status.
+
+mod disk;
+pub(crate) mod interface;
+mod merge;
+mod parse;
+mod quantity;
+#[cfg(test)]
+mod tests;
+
+pub use merge::merge;
+pub use parse::parse;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +26,8 @@ pub struct Guest {
     pub uuid: String,
     /// Whether libvirt starts it once per boot of the host; `None` where it could not be read.
     pub autostart: Option<bool>,
-    /// `running`, `paused`, `shut-off`, `crashed`, …; `None` where it is not known.
+    /// `running`, `paused`, `shut-off`, `in-shutdown`, `crashed`, `pm-suspended`, …; `None` where
+    /// it is not known.
     pub state: Option<String>,
     /// Reason that the status XML gives for the state.
     pub state_reason: Option<String>,
@@ -42,9 +57,17 @@ pub struct Guest {
     pub hostdevs: Vec<String>,
     /// Main PID of QEMU, where it runs.
     pub pid: Option<u32>,
-    /// VLANs that the definition asks for under nofail's own metadata namespace.
+    /// VLANs that the definition asks for under nofail's own metadata namespace
+    /// ([`METADATA_NAMESPACE`], element `vlans`): its text, else its attributes as `name=value`.
     pub metadata_vlans: Option<String>,
+    /// The file of the live status, where the guest runs.
+    pub status_file: Option<String>,
+    /// Why the autostart link does not lead to this guest's definition, where it does not.
+    pub autostart_broken: Option<String>,
 }
+
+/// XML namespace of what nofail keeps in a domain's `<metadata>`.
+pub const METADATA_NAMESPACE: &str = "https://nofail.dev/xmlns/domain/1";
 
 /// One disk of a guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,8 +100,27 @@ pub struct Disk {
     pub line: u32,
     /// Line of `<source>` in the definition, 0 where there is none.
     pub source_line: u32,
-    /// The source element's text as it stands in the file.
+    /// The line of `<source>` (of `<disk>` where there is none) as it stands in the file.
     pub text: String,
+    /// Whether the definition gives the backing chain to its end (an empty `<backingStore/>`):
+    /// libvirt then follows it and does not look into the images.
+    pub chain_ends: bool,
+    /// Why the chain in [`Disk::backing`] could not be followed to its end; `None` where it was
+    /// (or where nothing was looked at: see [`crate::Source::Images`]).
+    pub chain_broken: Option<String>,
+    /// External data file of the image (qcow2 `data-file`), which it is nothing without.
+    pub data_file: Option<String>,
+    /// Where a running block job copies the disk to (`<mirror>`).
+    pub mirror: Option<String>,
+    /// Whether changes are thrown away when the guest stops (`<transient/>`).
+    pub transient: bool,
+    /// Whether the definition says that the image is encrypted.
+    pub encrypted: bool,
+    /// Source of the running guest, where it differs from the definition's: what is written to
+    /// now is not what the guest will find at its next start.
+    pub live_source: Option<String>,
+    /// Plugged into the running guest only: gone at its next start.
+    pub live_only: bool,
 }
 
 /// One file that a disk image rests on.
@@ -94,6 +136,8 @@ pub struct Backing {
     pub format: Option<String>,
     /// Where this link of the chain was read: the domain file, or the image's header.
     pub read_from: String,
+    /// Hosts of a network source, `name[:port]`.
+    pub hosts: Vec<String>,
 }
 
 /// One network interface of a guest.
@@ -121,13 +165,23 @@ pub struct Interface {
     pub link: Option<String>,
     /// Line of `<interface>` in the definition.
     pub line: u32,
+    /// That line as it stands in the file.
+    pub text: String,
+    /// Port group of a network, where the definition names one.
+    pub portgroup: Option<String>,
+    /// Type of `<virtualport>`: `openvswitch`, `802.1Qbg`, …
+    pub virtualport: Option<String>,
+    /// Mode of a `direct` interface: `vepa`, `bridge`, `private`, `passthrough`.
+    pub mode: Option<String>,
+    /// Plugged into the running guest only: gone at its next start.
+    pub live_only: bool,
 }
 
 /// A file that a guest cannot start without.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NeededFile {
-    /// `kernel`, `initrd`, `dtb`, `loader`, `nvram`, `filesystem`, `rom`.
+    /// `kernel`, `initrd`, `dtb`, `loader`, `nvram`, `filesystem`, `rom`, `nvdimm`, `acpi-table`.
     pub role: String,
     /// Path.
     pub path: String,
