@@ -187,7 +187,11 @@ fn compare(chroot: &Chroot, fstab: &str) -> Result<(), String> {
     let generated = match generated {
         Ok(generated) => generated,
         // Killed by its own assertion: what it wrote until then stands.
-        Err(error) if plans.iter().any(|p| matches!(p.no_unit, Some(NoUnit::Aborts(_)))) => {
+        Err(error)
+            if plans
+                .iter()
+                .any(|p| matches!(p.no_unit, Some(NoUnit::Aborts(_)))) =>
+        {
             if !error.contains("Assertion") {
                 return Err(error);
             }
@@ -195,7 +199,11 @@ fn compare(chroot: &Chroot, fstab: &str) -> Result<(), String> {
                 .iter()
                 .find(|p| matches!(p.no_unit, Some(NoUnit::Aborts(_))))
                 .map_or(0, |p| p.line as usize - 1);
-            let before: String = fstab.lines().take(before).map(|l| format!("{l}\n")).collect();
+            let before: String = fstab
+                .lines()
+                .take(before)
+                .map(|l| format!("{l}\n"))
+                .collect();
             return compare(chroot, &before);
         }
         Err(error) => return Err(format!("{fstab}\n{error}")),
@@ -243,9 +251,35 @@ fn target() -> impl Strategy<Value = String> {
 
 fn fstype() -> impl Strategy<Value = String> {
     one_of(&[
-        "ext4", "ext4", "xfs", "auto", "btrfs", "vfat", "nfs", "nfs", "nfs4", "cifs", "smb3", "smb",
-        "ceph", "glusterfs", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "9p", "tmpfs", "none",
-        "bind", "overlay", "swap", "swap", "autofs", "ocfs2", "iso9660", "fuse.nfs", "ext3",
+        "ext4",
+        "ext4",
+        "xfs",
+        "auto",
+        "btrfs",
+        "vfat",
+        "nfs",
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smb",
+        "ceph",
+        "glusterfs",
+        "fuse.sshfs",
+        "fuse.glusterfs",
+        "fuse.s3fs",
+        "9p",
+        "tmpfs",
+        "none",
+        "bind",
+        "overlay",
+        "swap",
+        "swap",
+        "autofs",
+        "ocfs2",
+        "iso9660",
+        "fuse.nfs",
+        "ext3",
     ])
 }
 
@@ -294,7 +328,9 @@ fn line() -> impl Strategy<Value = String> {
         target(),
         fstype(),
         prop::collection::vec(option(), 0..5),
-        one_of(&["0 0", "0 2", "0 1", "0", "", "0 -1", "1 2x", "x 2", "0 2 more"]),
+        one_of(&[
+            "0 0", "0 2", "0 1", "0", "", "0 -1", "1 2x", "x 2", "0 2 more",
+        ]),
         one_of(&[" ", "\t", "  \t "]),
     )
         .prop_map(|(source, target, fstype, options, numbers, blank)| {

@@ -4,7 +4,7 @@ use ::collect::remote::{Remote, RemoteError};
 use ::collect::{LocalReader, Options};
 use anyhow::{Context, bail};
 use clap::Args;
-use facts::Snapshot;
+use facts::{Snapshot, switch};
 use model::estate::NotRead;
 use model::{Estate, Site, site};
 use std::collections::BTreeMap;
@@ -172,14 +172,23 @@ impl Input {
 pub fn add_switches(estate: &mut Estate, read: impl Fn(&str) -> anyhow::Result<String>) {
     let Some(site) = &estate.site else { return };
     for (name, switch) in &site.switches {
-        for capture in &switch.captures {
-            if let Err(error) = read(capture) {
-                estate.not_read.push(NotRead {
+        let mut captures = Vec::new();
+        for file in &switch.captures {
+            let parsed = read(file).and_then(|text| {
+                switch::parse(file, &text).map_err(|error| anyhow::anyhow!("{file}:{error}"))
+            });
+            match parsed {
+                Ok(capture) => captures.push(capture),
+                Err(error) => estate.not_read.push(NotRead {
                     host: name.clone(),
                     source: "capture".to_owned(),
                     reason: format!("{error:#}"),
-                });
+                }),
             }
+        }
+        if !captures.is_empty() {
+            let merged = switch::Switch::merge(captures);
+            estate.switches.insert(name.clone(), merged);
         }
     }
 }

@@ -6,5 +6,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    nofail::cli::main()
+    // Before anything else: the disposable child that touches what may hang.
+    collect::probe::child_main().unwrap_or_else(nofail::cli::main)
 }

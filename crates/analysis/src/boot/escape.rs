@@ -56,7 +56,10 @@ pub fn escape_path(path: &str) -> Option<String> {
     if inner.is_empty() || path == "." {
         return Some("-".to_owned());
     }
-    if inner.split('/').any(|part| part == ".." || part.len() > MAX) {
+    if inner
+        .split('/')
+        .any(|part| part == ".." || part.len() > MAX)
+    {
         return None;
     }
     let mut name = String::new();
@@ -114,7 +117,11 @@ pub fn mangle(name: &str) -> Option<String> {
     }
     if name.starts_with('/') {
         let path = simplify(name);
-        let suffix = if is_device_path(&path) { ".device" } else { ".mount" };
+        let suffix = if is_device_path(&path) {
+            ".device"
+        } else {
+            ".mount"
+        };
         if let Some(unit) = unit_from_path(&path, suffix) {
             return Some(unit);
         }
@@ -173,7 +180,9 @@ pub fn udev_node(source: &str) -> String {
 pub fn unquote(value: &str) -> &str {
     for quote in ['"', '\''] {
         if value.len() >= 2
-            && let Some(inner) = value.strip_prefix(quote).and_then(|v| v.strip_suffix(quote))
+            && let Some(inner) = value
+                .strip_prefix(quote)
+                .and_then(|v| v.strip_suffix(quote))
         {
             return inner;
         }
@@ -268,7 +277,10 @@ mod tests {
 
     #[test]
     fn tags_become_udev_links() {
-        assert_eq!(udev_node("LABEL=\"my data\""), "/dev/disk/by-label/my\\x20data");
+        assert_eq!(
+            udev_node("LABEL=\"my data\""),
+            "/dev/disk/by-label/my\\x20data"
+        );
         assert_eq!(udev_node("UUID=ab-c"), "/dev/disk/by-uuid/ab-c");
         assert_eq!(udev_node("nas:/x"), "nas:/x");
     }

@@ -55,7 +55,10 @@ fn integer(text: &str) -> Option<(i64, &str)> {
     let sign = usize::from(text.starts_with(['-', '+']));
     let digits = text[sign..].bytes().take_while(u8::is_ascii_digit).count();
     let end = sign + digits;
-    text[..end].parse().ok().map(|number| (number, &text[end..]))
+    text[..end]
+        .parse()
+        .ok()
+        .map(|number| (number, &text[end..]))
 }
 
 /// The five escapes that getmntent knows; all others stay as they stand.

@@ -73,9 +73,17 @@ impl Host {
     /// What a snapshot tells of it.
     pub fn of(snapshot: &Snapshot) -> Self {
         let os = snapshot.os.as_deref().unwrap_or("").to_lowercase();
-        let rhel = ["red hat", "rhel", "centos", "rocky", "alma", "oracle linux", "fedora"]
-            .iter()
-            .any(|name| os.contains(name));
+        let rhel = [
+            "red hat",
+            "rhel",
+            "centos",
+            "rocky",
+            "alma",
+            "oracle linux",
+            "fedora",
+        ]
+        .iter()
+        .any(|name| os.contains(name));
         let version = snapshot.systemd_version.unwrap_or(DEFAULT_VERSION);
         let word = |wanted: &[&str]| {
             snapshot
@@ -277,7 +285,11 @@ pub(super) const SWAP: &str = "swap.target";
 pub fn unit_of(entry: &Entry, host: &Host) -> UnitPlan {
     let fields = line::fields(entry);
     let swap = fields.fstype == "swap";
-    let mut plan = empty(entry.line, if swap { Kind::Swap } else { Kind::Mount }, &fields);
+    let mut plan = empty(
+        entry.line,
+        if swap { Kind::Swap } else { Kind::Mount },
+        &fields,
+    );
     if !host.fstab_enabled || swap && !host.swap_enabled {
         plan.no_unit = Some(NoUnit::Disabled);
         return plan;
@@ -381,7 +393,9 @@ fn swap_unit(plan: &mut UnitPlan, host: &Host) {
     }
     let makefs = options::has(&plan.options, &["x-systemd.makefs"]);
     if makefs && !is_device_path(&plan.what) {
-        plan.no_unit = Some(NoUnit::GivesUp("x-systemd.makefs on what is no device".into()));
+        plan.no_unit = Some(NoUnit::GivesUp(
+            "x-systemd.makefs on what is no device".into(),
+        ));
         return;
     }
     plan.makefs = makefs;

@@ -60,7 +60,10 @@ pub fn parse(text: &str) -> Option<Limit> {
     let blank = |c: char| c.is_ascii_whitespace();
     let mut rest = text.trim_start_matches(blank);
     if let Some(tail) = rest.strip_prefix("infinity") {
-        return tail.trim_matches(blank).is_empty().then_some(Limit::Infinite);
+        return tail
+            .trim_matches(blank)
+            .is_empty()
+            .then_some(Limit::Infinite);
     }
     let mut sum: u64 = 0;
     let mut any = false;
@@ -70,12 +73,16 @@ pub fn parse(text: &str) -> Option<Limit> {
             break;
         }
         let number = rest.strip_prefix('+').unwrap_or(rest);
-        let digits = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
+        let digits = number
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(number.len());
         let whole = &number[..digits];
         let mut tail = &number[digits..];
         let mut fraction = "";
         if let Some(after) = tail.strip_prefix('.') {
-            let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+            let end = after
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(after.len());
             (fraction, tail) = after.split_at(end);
         } else if whole.is_empty() {
             return None;
@@ -88,7 +95,11 @@ pub fn parse(text: &str) -> Option<Limit> {
         if after.len() == tail.len() && !after.is_empty() {
             return None;
         }
-        let value = if whole.is_empty() { 0 } else { whole.parse::<i64>().ok()? };
+        let value = if whole.is_empty() {
+            0
+        } else {
+            whole.parse::<i64>().ok()?
+        };
         sum = sum.checked_add(u64::try_from(value).ok()?.checked_mul(unit)?)?;
         let mut scale = unit / 10;
         for digit in fraction.bytes() {

@@ -3,16 +3,16 @@
 
 mod bmc;
 mod boots;
+mod bridges;
 mod daemons;
 mod files;
 mod hooks;
 mod host;
 mod kernel;
 mod names;
-mod units;
-mod bridges;
 mod nics;
 mod profiles;
+mod units;
 
 use crate::{HostReader, Options};
 use facts::Snapshot;

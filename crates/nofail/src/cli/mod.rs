@@ -5,6 +5,7 @@ pub mod collect;
 pub mod cutsets;
 pub mod incident;
 pub mod init;
+pub mod read;
 pub mod rules;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -99,6 +100,8 @@ pub enum Command {
     Cutsets(cutsets::Args),
     /// Measure the action items of a post-mortem.
     Incident(incident::Args),
+    /// Show what one parser makes of one file.
+    Read(read::Args),
     /// List the rules, or show one's page.
     Rules(rules::Args),
 }
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(args, format),
         Command::Cutsets(args) => cutsets::run(args, format),
         Command::Incident(args) => incident::run(args, format),
+        Command::Read(args) => read::run(args, format),
         Command::Rules(args) => rules::run(args, format),
     };
     match ended {

@@ -198,7 +198,11 @@ impl Gather<'_> {
             let device = name
                 .split_once("-netplan-")
                 .map_or("", |(_, device)| device);
-            let section = if suffix == ".netdev" { "NetDev" } else { "Match" };
+            let section = if suffix == ".netdev" {
+                "NetDev"
+            } else {
+                "Match"
+            };
             format!("[{section}]\nName={device}\n")
         } else {
             let Some(text) = self.text(&file.path) else {
