@@ -28,8 +28,8 @@ pub struct Input {
     #[arg(long, value_name = "NAME", num_args = 1.., requires = "site")]
     pub host: Vec<String>,
     /// Seconds that one probe or command may take.
-    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
-    pub deadline: f64,
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    pub deadline: Duration,
     /// Another configuration file for ssh, as `ssh -F`.
     #[arg(long, value_name = "FILE", requires = "site")]
     pub ssh_config: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod collect;
+pub mod completions;
 pub mod cutsets;
 pub mod incident;
 pub mod init;
@@ -102,6 +103,10 @@ pub enum Command {
     Incident(incident::Args),
     /// Show what one parser makes of one file.
     Read(read::Args),
+    /// Print a completion script for a shell.
+    Completions(completions::Completions),
+    /// Write the manual pages.
+    Man(completions::Man),
     /// List the rules, or show one's page.
     Rules(rules::Args),
 }
@@ -117,6 +122,8 @@ pub fn main() -> ExitCode {
         Command::Cutsets(args) => cutsets::run(args, format),
         Command::Incident(args) => incident::run(args, format),
         Command::Read(args) => read::run(args, format),
+        Command::Completions(args) => completions::completions(args),
+        Command::Man(args) => completions::man(args),
         Command::Rules(args) => rules::run(args, format),
     };
     match ended {
