@@ -40,13 +40,16 @@ pub struct Input {
     #[arg(long, value_name = "FILE", requires = "site")]
     pub agent: Option<PathBuf>,
     /// Seconds that one host may take over SSH.
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value_t = 60.0,
-        requires = "site"
-    )]
-    pub host_deadline: f64,
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub host_deadline: Duration,
+}
+
+/// Seconds on the command line, from 0.05 to 3,600.
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.05..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("seconds from 0.05 to 3600".to_owned()),
+    }
 }
 
 impl Input {
@@ -58,7 +61,7 @@ impl Input {
     /// How to collect.
     pub fn options(&self) -> Options {
         Options {
-            deadline: Duration::from_secs_f64(self.deadline.clamp(0.05, 3600.0)),
+            deadline: self.deadline,
             ..Options::default()
         }
     }
@@ -113,7 +116,7 @@ impl Input {
             ssh_config: self.ssh_config.clone(),
             program: self.agent.clone(),
             sudo: self.sudo,
-            deadline: Duration::from_secs_f64(self.host_deadline.clamp(1.0, 3600.0)),
+            deadline: self.host_deadline,
             probe_deadline: self.options().deadline,
         };
         names

@@ -20,10 +20,10 @@ pub struct Args {
     #[command(flatten)]
     pub input: Input,
     /// Only these rules, or areas of rules.
-    #[arg(long, value_name = "RULE", num_args = 1..)]
+    #[arg(long, value_name = "RULE", num_args = 1.., help_heading = "Options")]
     pub only: Vec<String>,
     /// The least severity that makes the exit code 1.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, help_heading = "Options")]
     pub fail_on: FailOn,
 }
 

@@ -18,7 +18,7 @@ pub struct Args {
     #[command(flatten)]
     pub input: Input,
     /// File to write; standard output where not given. Replaced only once the new text is whole.
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = "Options")]
     pub output: Option<PathBuf>,
 }
 

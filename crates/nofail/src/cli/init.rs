@@ -17,7 +17,7 @@ pub struct Args {
     #[command(flatten)]
     pub input: Input,
     /// File to write; standard output where not given. A file that is there is never replaced.
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = "Options")]
     pub output: Option<PathBuf>,
 }
 
