@@ -2,6 +2,7 @@
 
 use super::why;
 use crate::{HostReader, Options};
+use facts::fstab::LineKind;
 use facts::{Snapshot, Source};
 use std::io;
 
@@ -13,6 +14,13 @@ pub(super) fn collect(reader: &dyn HostReader, _: &Options, snapshot: &mut Snaps
             let document = facts::fstab::parse(&text);
             snapshot.fstab = document.entries();
             snapshot.fstab_errors = document.errors().to_vec();
+            snapshot.fstab_bad_lines = document
+                .lines()
+                .iter()
+                .zip(1_u32..)
+                .filter(|(line, _)| line.kind == LineKind::Bad)
+                .map(|(line, number)| (number, line.text.clone()))
+                .collect();
         }
         // A host without an fstab mounts what its units and the kernel command line say.
         Err(error) if error.kind() == io::ErrorKind::NotFound && reader.complete() => {}

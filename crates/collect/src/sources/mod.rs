@@ -10,6 +10,7 @@ mod files;
 mod fstab;
 mod hooks;
 mod host;
+mod host;
 mod kernel;
 mod mount_points;
 mod mounts;
