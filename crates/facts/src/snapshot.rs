@@ -6,6 +6,7 @@ use crate::{
     profile::Profile, source::Source, source::Unread, syntax::SyntaxError, unit,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// The schema name that every snapshot file carries.
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub fstab: Vec<fstab::Entry>,
     /// Lines of `/etc/fstab` that break its grammar.
     pub fstab_errors: Vec<SyntaxError>,
+    /// The text of these lines, by line number.
+    pub fstab_bad_lines: BTreeMap<u32, String>,
     /// The mount table.
     pub mounts: Vec<mount::Mount>,
     /// Directories that fstab mounts over, as found.

@@ -6,8 +6,10 @@
 
 pub mod engine;
 pub mod finding;
+pub mod fstab;
 pub mod guests;
 pub mod incident;
+pub mod mounts;
 pub mod registry;
 pub mod rule;
 

@@ -5,7 +5,19 @@ use crate::rule::Rule;
 /// Every rule, sorted by ID.
 #[rustfmt::skip] // one line per rule, so that adding one touches one line
 pub const ALL: &[&Rule] = &[
+    &crate::fstab::circular_name_resolution::RULE,
+    &crate::fstab::duplicate_target::RULE,
+    &crate::fstab::fsck_pass_on_network::RULE,
+    &crate::fstab::hostname_source::RULE,
+    &crate::fstab::missing_source::RULE,
+    &crate::fstab::syntax::RULE,
+    &crate::fstab::unstable_device_name::RULE,
+    &crate::fstab::wrong_fstype::RULE,
     &crate::guests::autostart_off::RULE,
+    &crate::mounts::expected_but_absent::RULE,
+    &crate::mounts::root_only_read::RULE,
+    &crate::mounts::stale::RULE,
+    &crate::mounts::written_underneath::RULE,
 ];
 
 /// The rule of an ID.

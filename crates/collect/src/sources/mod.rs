@@ -1,14 +1,19 @@
 //! One file per source; the list below is the order in which they run. A later source may use
 //! what an earlier one found.
 
+mod block_devices;
 mod bmc;
 mod boots;
 mod bridges;
 mod daemons;
 mod files;
+mod fstab;
 mod hooks;
 mod host;
+mod host;
 mod kernel;
+mod mount_points;
+mod mounts;
 mod names;
 mod nics;
 mod profiles;
@@ -34,6 +39,10 @@ pub const ALL: &[Collector] = &[
     nics::collect,
     bridges::collect,
     profiles::collect,
+    fstab::collect,
+    mounts::collect,
+    mount_points::collect,
+    block_devices::collect,
 ];
 
 /// A person's words for an error at a path.

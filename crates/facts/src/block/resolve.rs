@@ -5,8 +5,8 @@ use crate::fstab::{SourceKind, Tag, classify};
 
 /// The device of a source: by kernel name, by link, or by tag. Tags are compared as mount(8)
 /// and udev do: labels exactly, UUIDs without regard to case. Of several devices with one tag
-/// (members of a mirror, clones) the first counts; a container (LUKS, LVM, md member) never
-/// stands for the file system in it.
+/// (members of a mirror, clones) the first counts; a member of an array, volume group or pool never
+/// stands for what it is part of: udev makes no `by-uuid` link for it.
 pub fn resolve<'a>(devices: &'a BlockDevices, source: &str) -> Option<&'a BlockDevice> {
     matching(devices, source).into_iter().next()
 }
@@ -19,8 +19,8 @@ pub fn matching<'a>(devices: &'a BlockDevices, source: &str) -> Vec<&'a BlockDev
     match classify(source, "auto", &[]) {
         SourceKind::Tag(tag, value) => all
             .filter(|d| match tag {
-                Tag::Uuid => same(&d.uuid, &value) && !d.is_container(),
-                Tag::Label => d.label.as_deref() == Some(&value) && !d.is_container(),
+                Tag::Uuid => same(&d.uuid, &value) && !d.is_member(),
+                Tag::Label => d.label.as_deref() == Some(&value) && !d.is_member(),
                 Tag::PartUuid => same(&d.partuuid, &value),
                 Tag::PartLabel => d.partlabel.as_deref() == Some(&value),
                 Tag::Id => d.links.contains(&format!("/dev/disk/by-id/{value}")),
@@ -55,20 +55,10 @@ fn unescape(value: &str) -> String {
 }
 
 impl BlockDevice {
-    /// Whether it holds no file system itself but a part of one: LUKS, LVM, a member of an array.
-    pub fn is_container(&self) -> bool {
-        self.fstype.known().is_some_and(|t| {
-            matches!(
-                t.as_str(),
-                "crypto_LUKS"
-                    | "LVM2_member"
-                    | "linux_raid_member"
-                    | "zfs_member"
-                    | "drbd"
-                    | "ddf_raid_member"
-                    | "isw_raid_member"
-                    | "mpath_member"
-            )
-        })
+    /// Whether it is a part of something larger: of an md array, a volume group, a ZFS pool.
+    pub fn is_member(&self) -> bool {
+        self.fstype
+            .known()
+            .is_some_and(|t| t == "drbd" || t.ends_with("_member"))
     }
 }
