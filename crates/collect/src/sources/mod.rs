@@ -5,12 +5,18 @@ mod bmc;
 mod boots;
 mod bridges;
 mod daemons;
+mod definitions;
+mod eyes;
 mod files;
+mod guests;
 mod hooks;
 mod host;
+mod images;
 mod kernel;
 mod names;
+mod networks;
 mod nics;
+mod pools;
 mod profiles;
 mod units;
 
@@ -24,6 +30,8 @@ pub type Collector = fn(&dyn HostReader, &Options, &mut Snapshot);
 /// Every source, in the order in which they run.
 pub const ALL: &[Collector] = &[
     host::collect,
+    guests::collect,
+    networks::collect,
     units::collect,
     boots::collect,
     daemons::collect,
@@ -34,6 +42,8 @@ pub const ALL: &[Collector] = &[
     nics::collect,
     bridges::collect,
     profiles::collect,
+    pools::collect,
+    images::collect,
 ];
 
 /// A person's words for an error at a path.

@@ -60,6 +60,8 @@ pub struct Image {
     pub corrupt: bool,
     /// What it is: `file`, `block`, `directory`, `other`; `None` where it was not seen.
     pub kind: Option<String>,
+    /// Device and inode (`major:minor inode`), where known: the same for two names of one file.
+    pub identity: Option<String>,
     /// Why the header could not be read, where that is so; the size may be known all the same.
     pub header_unread: Option<String>,
 }
