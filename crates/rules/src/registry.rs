@@ -5,7 +5,26 @@ use crate::rule::Rule;
 /// Every rule, sorted by ID.
 #[rustfmt::skip] // one line per rule, so that adding one touches one line
 pub const ALL: &[&Rule] = &[
+    &crate::guests::autostart_link_broken::RULE,
     &crate::guests::autostart_off::RULE,
+    &crate::guests::crash_policy::RULE,
+    &crate::guests::ha_members_on_one_host::RULE,
+    &crate::guests::libvirt_guests_off::RULE,
+    &crate::guests::libvirt_guests_suspend_without_space::RULE,
+    &crate::guests::managed_save_holds_old_disk::RULE,
+    &crate::guests::network_not_autostarted::RULE,
+    &crate::guests::transient_definition::RULE,
+    &crate::storage::backing_file_on_network_mount::RULE,
+    &crate::storage::backing_format_missing::RULE,
+    &crate::storage::cdrom_blocks_start::RULE,
+    &crate::storage::disk_missing::RULE,
+    &crate::storage::guest_disk_on_network_mount::RULE,
+    &crate::storage::ha_disks_share_storage::RULE,
+    &crate::storage::image_used_twice::RULE,
+    &crate::storage::live_disk_differs::RULE,
+    &crate::storage::pool_nearly_full::RULE,
+    &crate::storage::pool_not_autostarted::RULE,
+    &crate::storage::pool_overcommitted::RULE,
 ];
 
 /// The rule of an ID.

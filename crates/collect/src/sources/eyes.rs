@@ -76,7 +76,11 @@ impl<'a> Eyes<'a> {
                         Kind::Directory => "directory",
                         Kind::Link | Kind::Other => "other",
                     },
-                    size: if stat.kind == Kind::File { stat.size } else { 0 },
+                    size: if stat.kind == Kind::File {
+                        stat.size
+                    } else {
+                        0
+                    },
                     allocated: stat.allocated,
                     identity: None,
                 })
@@ -92,9 +96,9 @@ impl<'a> Eyes<'a> {
         while bytes.len() < length {
             let (offset, wanted) = (bytes.len() as u64, (length - bytes.len()).min(PIECE));
             let piece = match self {
-                Self::Live(prober) => {
-                    prober.read_at(path, offset, wanted).map_err(|e| blind(&e))?
-                }
+                Self::Live(prober) => prober
+                    .read_at(path, offset, wanted)
+                    .map_err(|e| blind(&e))?,
                 Self::Tree(reader, fstab) => {
                     elsewhere(path, fstab)?;
                     let piece = reader.read_at(path, offset, wanted);
@@ -143,9 +147,10 @@ impl<'a> Eyes<'a> {
 fn blind(error: &ProbeError) -> Blind {
     match error {
         error if error.is_absent() => Blind::Absent,
-        ProbeError::NotResponding(deadline) => {
-            Blind::Unreadable(format!("did not answer within {} s", deadline.as_secs_f32()))
-        }
+        ProbeError::NotResponding(deadline) => Blind::Unreadable(format!(
+            "did not answer within {} s",
+            deadline.as_secs_f32()
+        )),
         ProbeError::Io(io) if io.kind() == io::ErrorKind::PermissionDenied => {
             Blind::Unreadable("permission denied (run as root)".to_owned())
         }

@@ -40,14 +40,20 @@ pub(super) fn collect(reader: &dyn HostReader, options: &Options, snapshot: &mut
     snapshot.guests = guests;
     let managed_saves = managed_saves(&mut gallery.eyes, snapshot);
     let snapshots = snapshots(&mut gallery.eyes, snapshot);
+    // Not there before the first save: then the directory that will hold it.
+    let save_space = [SAVES, "/var/lib/libvirt/qemu", "/var/lib/libvirt"]
+        .iter()
+        .find_map(|directory| gallery.eyes.space(directory).ok())
+        .map(|(_, available)| available);
     let mut files: Vec<Image> = gallery.files.into_values().collect();
     for image in &mut files {
-        image.mount = facts::mount::mount_of(&image.path, &snapshot.mounts)
-            .map(|mount| mount.target.clone());
+        image.mount =
+            facts::mount::mount_of(&image.path, &snapshot.mounts).map(|mount| mount.target.clone());
     }
     snapshot.images = Images {
         files,
         managed_saves,
+        save_space,
         snapshots,
     };
 }
@@ -258,9 +264,7 @@ fn snapshots(eyes: &mut Eyes<'_>, snapshot: &mut Snapshot) -> Vec<GuestSnapshot>
             }
             let path = format!("{directory}/{name}");
             let read = match eyes.head(&path, LONGEST) {
-                Ok(bytes) => {
-                    record::parse(&String::from_utf8_lossy(&bytes)).map_err(|e| place(&e))
-                }
+                Ok(bytes) => record::parse(&String::from_utf8_lossy(&bytes)).map_err(|e| place(&e)),
                 Err(Blind::Absent) => continue,
                 Err(Blind::Unreadable(reason)) => Err(reason),
             };

@@ -54,7 +54,11 @@ fn add_state(reader: &dyn HostReader, snapshot: &mut Snapshot, pools: &mut Vec<P
         }
     };
     for pool in pools.iter_mut() {
-        pool.active = Some(names.iter().any(|n| n.strip_suffix(".xml") == Some(&pool.name)));
+        pool.active = Some(
+            names
+                .iter()
+                .any(|n| n.strip_suffix(".xml") == Some(&pool.name)),
+        );
     }
     // A pool without a definition is transient: it exists while it runs.
     for name in names.iter().filter_map(|n| n.strip_suffix(".xml")) {

@@ -26,6 +26,8 @@ pub struct Images {
     pub files: Vec<Image>,
     /// Guests with a managed save image (`/var/lib/libvirt/qemu/save/NAME.save`).
     pub managed_saves: Vec<ManagedSave>,
+    /// Bytes free where managed saves are written; `None` where not known.
+    pub save_space: Option<u64>,
     /// Snapshots that libvirt knows of.
     pub snapshots: Vec<GuestSnapshot>,
 }
