@@ -12,6 +12,7 @@ pub mod incident;
 pub mod mounts;
 pub mod registry;
 pub mod rule;
+pub mod storage;
 
 pub use engine::{Audit, NotChecked, Selection, audit};
 pub use finding::{Finding, Severity};

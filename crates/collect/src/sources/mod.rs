@@ -6,16 +6,24 @@ mod bmc;
 mod boots;
 mod bridges;
 mod daemons;
+mod definitions;
+mod eyes;
 mod files;
 mod fstab;
 mod hooks;
 mod host;
 mod host;
+mod guests;
+mod hooks;
+mod host;
+mod images;
 mod kernel;
 mod mount_points;
 mod mounts;
 mod names;
+mod networks;
 mod nics;
+mod pools;
 mod profiles;
 mod units;
 
@@ -29,6 +37,8 @@ pub type Collector = fn(&dyn HostReader, &Options, &mut Snapshot);
 /// Every source, in the order in which they run.
 pub const ALL: &[Collector] = &[
     host::collect,
+    guests::collect,
+    networks::collect,
     units::collect,
     boots::collect,
     daemons::collect,
@@ -43,6 +53,8 @@ pub const ALL: &[Collector] = &[
     mounts::collect,
     mount_points::collect,
     block_devices::collect,
+    pools::collect,
+    images::collect,
 ];
 
 /// A person's words for an error at a path.

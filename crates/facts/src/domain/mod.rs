@@ -47,6 +47,9 @@ pub struct Guest {
     pub on_poweroff: Option<String>,
     /// `<on_reboot>`.
     pub on_reboot: Option<String>,
+    /// Whether it has a panic device (`<panic>`): without one QEMU does not learn that the guest's
+    /// kernel crashed, and `on_crash` has no effect.
+    pub panic_device: bool,
     /// Disks, in the order of the XML.
     pub disks: Vec<Disk>,
     /// Interfaces, in the order of the XML.

@@ -83,6 +83,7 @@ fn guest(xml: &Xml, domain: Node) -> Result<Guest, SyntaxError> {
         on_reboot: text_of(domain, "on_reboot"),
         files: files(xml, domain, devices),
         hostdevs: devices.map(hostdevs).unwrap_or_default(),
+        panic_device: devices.is_some_and(|devices| child(devices, "panic").is_some()),
         metadata_vlans: metadata_vlans(domain),
         disks,
         interfaces,

@@ -86,6 +86,11 @@ pub fn follow<'a>(
             chain.end = End::Unreadable(path, why.clone());
             return chain;
         }
+        if image.format.is_none() {
+            // Seen, but not looked into.
+            chain.end = End::NotRead(path);
+            return chain;
+        }
         for file in image.data_file.iter().chain(&image.extents) {
             chain
                 .data_files

@@ -26,6 +26,8 @@ pub struct Images {
     pub files: Vec<Image>,
     /// Guests with a managed save image (`/var/lib/libvirt/qemu/save/NAME.save`).
     pub managed_saves: Vec<ManagedSave>,
+    /// Bytes free where managed saves are written; `None` where not known.
+    pub save_space: Option<u64>,
     /// Snapshots that libvirt knows of.
     pub snapshots: Vec<GuestSnapshot>,
 }
@@ -60,6 +62,8 @@ pub struct Image {
     pub corrupt: bool,
     /// What it is: `file`, `block`, `directory`, `other`; `None` where it was not seen.
     pub kind: Option<String>,
+    /// Device and inode (`major:minor inode`), where known: the same for two names of one file.
+    pub identity: Option<String>,
     /// Why the header could not be read, where that is so; the size may be known all the same.
     pub header_unread: Option<String>,
 }
