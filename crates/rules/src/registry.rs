@@ -1,32 +1,29 @@
 //! The one list of all rules, sorted by ID. A test compares it with the folders.
 
 use crate::rule::Rule;
-use crate::{bmc, guests, hook, host, resolver, units};
 
 /// Every rule, sorted by ID.
 #[rustfmt::skip] // one line per rule, so that adding one touches one line
 pub const ALL: &[&Rule] = &[
+    &crate::bmc::absent_or_unconfigured::RULE,
     &crate::guests::autostart_off::RULE,
-pub const ALL: &[&Rule] = &[
-    &bmc::absent_or_unconfigured::RULE,
-    &guests::autostart_off::RULE,
-    &hook::absent_though_needed::RULE,
-    &hook::bad_interpreter::RULE,
-    &hook::calls_virsh::RULE,
-    &hook::never_fired::RULE,
-    &hook::newer_than_daemon::RULE,
-    &hook::not_executable::RULE,
-    &hook::phase_not_handled::RULE,
-    &hook::selinux_boolean_off::RULE,
-    &hook::syntax_error::RULE,
-    &hook::writable_by_others::RULE,
-    &hook::wrong_selinux_label::RULE,
-    &host::no_console_access::RULE,
-    &host::reboots_itself_on_nfs_trouble::RULE,
-    &resolver::all_servers_are_local_guests::RULE,
-    &units::emergency_in_last_boot::RULE,
-    &units::failed_mount::RULE,
-    &units::failed_unit::RULE,
+    &crate::hook::absent_though_needed::RULE,
+    &crate::hook::bad_interpreter::RULE,
+    &crate::hook::calls_virsh::RULE,
+    &crate::hook::never_fired::RULE,
+    &crate::hook::newer_than_daemon::RULE,
+    &crate::hook::not_executable::RULE,
+    &crate::hook::phase_not_handled::RULE,
+    &crate::hook::selinux_boolean_off::RULE,
+    &crate::hook::syntax_error::RULE,
+    &crate::hook::writable_by_others::RULE,
+    &crate::hook::wrong_selinux_label::RULE,
+    &crate::host::no_console_access::RULE,
+    &crate::host::reboots_itself_on_nfs_trouble::RULE,
+    &crate::resolver::all_servers_are_local_guests::RULE,
+    &crate::units::emergency_in_last_boot::RULE,
+    &crate::units::failed_mount::RULE,
+    &crate::units::failed_unit::RULE,
 ];
 
 /// The rule of an ID.

@@ -50,26 +50,6 @@ The kernel's Documentation/admin-guide/sysctl/kernel.rst; watchdog.conf(5); sbd(
 CloudStack issues 2657, 3082, 11586.
 ";
 
-/// Network file systems, as fstab and the mount table name them.
-const NETWORK: &[&str] = &[
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "smbfs",
-    "ceph",
-    "glusterfs",
-    "fuse.glusterfs",
-    "fuse.sshfs",
-    "sshfs",
-    "9p",
-    "afs",
-    "ocfs2",
-    "gfs2",
-    "beegfs",
-    "lustre",
-];
-
 fn check(host: &Host<'_>, report: &mut Report) {
     for rebooter in &host.snapshot.kernel.rebooters {
         if let Some(severity) = severity(host, rebooter) {
@@ -106,9 +86,8 @@ fn severity(host: &Host<'_>, rebooter: &Rebooter) -> Option<Severity> {
 
 /// Targets of network mounts, as configured and as mounted.
 fn network_mounts<'a>(host: &Host<'a>) -> Vec<&'a str> {
-    let network = |fstype: &str| NETWORK.contains(&fstype);
-    let configured = host.snapshot.fstab.iter().filter(|e| network(&e.fstype));
-    let mounted = host.snapshot.mounts.iter().filter(|m| network(&m.fstype));
+    let configured = host.snapshot.fstab.iter().filter(|e| e.is_network());
+    let mounted = host.snapshot.mounts.iter().filter(|m| m.is_network());
     let mut targets: Vec<&str> = configured
         .map(|e| e.target.as_str())
         .chain(mounted.map(|m| m.target.as_str()))
