@@ -4,15 +4,20 @@
 //! [`audit`] keeps it from seeing a host whose needed sources were not read and lists these
 //! under *not checked* instead. Start reading at [`rule::Rule`] and [`registry::ALL`].
 
+pub mod bmc;
 pub mod engine;
 pub mod finding;
 pub mod fstab;
 pub mod guests;
+pub mod hook;
+pub mod host;
 pub mod incident;
 pub mod mounts;
 pub mod registry;
+pub mod resolver;
 pub mod rule;
 pub mod storage;
+pub mod units;
 
 pub use engine::{Audit, NotChecked, Selection, audit};
 pub use finding::{Finding, Severity};

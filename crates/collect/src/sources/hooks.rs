@@ -140,6 +140,8 @@ fn text_of(
 ) {
     if bytes.starts_with(b"\x7fELF") {
         found.binary = true;
+        found.interpreter_present = Known::Absent;
+        found.syntax_error = Known::Absent;
         return;
     }
     let text = match String::from_utf8(bytes) {
@@ -153,6 +155,7 @@ fn text_of(
     found.calls_libvirt = deeds.calls_libvirt;
     found.sets_vlans = deeds.sets_vlans;
     found.is_nofail = deeds.is_nofail;
+    found.runs_others = deeds.runs_others;
     found.log_tags = deeds.log_tags;
     if let Some(parsed) = found.interpreter.as_deref().and_then(interpreter::parse) {
         found.interpreter_present = interpreter_present(reader, &parsed);
@@ -190,7 +193,8 @@ fn syntax(
     text: &str,
 ) -> Known<facts::SyntaxError> {
     let Some(shell) = interpreter::shell(wanted) else {
-        return Known::Unreadable("not a shell script".to_owned());
+        // No shell has a say in another language's script.
+        return Known::Absent;
     };
     if !reader.live() {
         return Known::Unreadable("checked only on the running host".to_owned());

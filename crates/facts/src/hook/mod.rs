@@ -85,6 +85,9 @@ pub struct HookScript {
     pub is_nofail: bool,
     /// Whether it is a program in machine code (ELF), which has no interpreter.
     pub binary: bool,
+    /// Whether it runs programs whose names it finds out only when it runs (a dispatcher), so
+    /// that what it does is not to be told from its text.
+    pub runs_others: bool,
     /// Tags that it logs with (`logger -t TAG`), as written: `libvirt-hook[$1]`.
     pub log_tags: Vec<String>,
     /// What its shell says of its syntax: absent is good, unreadable is not checked.

@@ -54,6 +54,8 @@ pub struct Deeds {
     pub sets_vlans: bool,
     /// Whether it runs `nofail hook`.
     pub is_nofail: bool,
+    /// Whether it runs programs whose names only show when it runs: `"$HOOK" "$@"`, `run-parts`.
+    pub runs_others: bool,
     /// Tags of its `logger` calls.
     pub log_tags: Vec<String>,
 }
@@ -118,6 +120,7 @@ pub fn analyse(hook: &str, text: &str) -> Deeds {
         if program == "logger" || program == "systemd-cat" {
             deeds.log_tags.extend(tag(&command.words));
         }
+        deeds.runs_others |= runs_others(command, &program);
         if TALKERS.contains(&program.as_str()) {
             continue;
         }
@@ -138,6 +141,21 @@ pub fn analyse(hook: &str, text: &str) -> Deeds {
     deeds.calls_libvirt.sort_unstable();
     deeds.log_tags.dedup();
     deeds
+}
+
+fn runs_others(command: &Command, program: &str) -> bool {
+    let first = command.words.first().map_or("", String::as_str);
+    let sourced =
+        matches!(first, "." | "source") && command.words.get(1).is_some_and(|w| w.contains('$'));
+    // `$2` alone in a test or a here-string is a word, not a command; `case` is a keyword.
+    let variable = program.starts_with('$') || first.starts_with('$');
+    let run = matches!(program, "run-parts" | "xargs")
+        || program == "find"
+            && command
+                .words
+                .iter()
+                .any(|w| w == "-exec" || w == "-execdir");
+    sourced || variable || run
 }
 
 /// Whether a quoted text is a message: several words, of which some are no phase.

@@ -25,6 +25,8 @@ fn a_dispatcher_mentions_no_phase() {
     let deeds = script::analyse("qemu", DISPATCHER);
     assert_eq!(deeds.phases, [] as [&str; 0]);
     assert!(!deeds.sets_vlans);
+    assert!(deeds.runs_others);
+    assert!(!script::analyse("qemu", VLAN_HOOK).runs_others);
 }
 
 #[test]

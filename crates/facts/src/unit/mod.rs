@@ -11,6 +11,36 @@ pub mod version;
 
 use serde::{Deserialize, Serialize};
 
+/// The path that a mount, automount or swap unit stands for, by systemd's escaping
+/// (systemd-escape(1)): `mnt-nas-vms.mount` is `/mnt/nas/vms`. `None` for other units.
+pub fn path_of_unit(unit: &str) -> Option<String> {
+    let (stem, suffix) = unit.rsplit_once('.')?;
+    if !matches!(suffix, "mount" | "automount" | "swap") {
+        return None;
+    }
+    if stem == "-" {
+        return Some("/".to_owned());
+    }
+    let mut bytes = vec![b'/'];
+    let mut rest = stem.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        let escaped = (byte == b'\\' && after.first() == Some(&b'x'))
+            .then(|| std::str::from_utf8(after.get(1..3)?).ok())
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (byte, escaped) {
+            (_, Some(value)) => {
+                bytes.push(value);
+                rest = &after[3..];
+            }
+            (b'-', None) => bytes.push(b'/'),
+            (byte, None) => bytes.push(byte),
+        }
+    }
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// What systemd says, and the unit files of interest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -60,6 +60,17 @@ fn emergency_mode_is_the_start_of_its_unit() {
 }
 
 #[test]
+fn a_real_boot_that_ended_in_emergency_mode() {
+    let text = include_str!("../../../../testdata/fixtures/journal/emergency-boot.jsonl");
+    let records = journal::parse(text).unwrap();
+    let (mode, message) = boot::mode_of(&records).unwrap();
+    assert_eq!(mode, "emergency");
+    assert_eq!(message, "Started emergency.service - Emergency Shell.");
+    let listed = include_str!("../../../../testdata/fixtures/journal/list-boots.json");
+    assert_eq!(boot::parse_list(listed).unwrap().len(), 2);
+}
+
+#[test]
 fn boot_lists_of_new_and_old_systemd() {
     let json = r#"[{"index":-1,"boot_id":"8f0d4dbe0ca94cf0b5c1e3b4b7e0cd25","first_entry":1760000000000000,"last_entry":1760000100000000},
         {"index":0,"boot_id":"0d2c0a2a7f0d4a2d9e0d7d1c4d0b7a11","first_entry":1760000200000000,"last_entry":1760000300000000}]"#;
@@ -134,4 +145,17 @@ fn versions_from_names_of_libraries() {
         Some("9.0.0")
     );
     assert_eq!(version::from_dpkg_status(status, "libvirt0"), None);
+}
+
+#[test]
+fn paths_of_units() {
+    let path = |unit: &str| super::path_of_unit(unit);
+    assert_eq!(path("mnt-nas-vms.mount").as_deref(), Some("/mnt/nas/vms"));
+    assert_eq!(path("-.mount").as_deref(), Some("/"));
+    assert_eq!(
+        path("srv-a\\x2db-\\xc3\\xa4.automount").as_deref(),
+        Some("/srv/a-b/\u{e4}")
+    );
+    assert_eq!(path("a\\x2.mount").as_deref(), Some("/a\\x2"));
+    assert_eq!(path("sshd.service"), None);
 }

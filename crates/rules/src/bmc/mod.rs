@@ -1,0 +1,3 @@
+//! Rules on the BMC: the console of last resort.
+
+pub mod absent_or_unconfigured;
