@@ -114,7 +114,7 @@ impl Host {
     }
 
     /// The path with every symbolic link on the way followed, as far as they are known.
-    fn canonical(&self, path: &str) -> String {
+    pub(super) fn canonical(&self, path: &str) -> String {
         let mut path = escape::simplify(path);
         for _ in 0..40 {
             let found = self
