@@ -108,7 +108,7 @@ impl Host {
             rhel,
             fstab_enabled: !off(word(&["fstab"])),
             swap_enabled: !off(word(&["systemd.swap"]))
-                && !(version >= 254 && word(&["noswap"]).is_some()),
+                && (version < 254 || word(&["noswap"]).is_none()),
             ..Self::default()
         }
     }
