@@ -1,6 +1,11 @@
 //! `facts::fstab` beside the programs that really read fstab: findmnt (libmount),
 //! systemd-fstab-generator and systemd-escape, where they are installed.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests: a panic is the failure of the test"
+)]
+
 use collect::command::{output, run};
 use facts::fstab::{self, SourceKind};
 use serde_json::Value;

@@ -3,6 +3,11 @@
 //! Needs root and `/dev/fuse`; run with `cargo test -p collect --test root_probe`. Without them
 //! each test says so and ends. Every mount is taken away again by its guard.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests: a panic is the failure of the test"
+)]
+
 use collect::Options;
 use collect::probe::{ProbeError, Prober, probe_mount};
 use facts::mount::{HealthState, Mount};

@@ -78,6 +78,11 @@ fn answer(request: &Request) -> Result<Response, Errno> {
             rfs::accessat(rfs::CWD, path, Access::WRITE_OK, AtFlags::empty())?;
             Response::Writable
         }
+        Request::Canonical { path } => {
+            let path = std::fs::canonicalize(path)
+                .map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
+            Response::Path(path.to_string_lossy().into_owned())
+        }
         Request::Under {
             mount,
             inside,

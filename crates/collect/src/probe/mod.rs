@@ -182,6 +182,19 @@ impl Prober {
         }
     }
 
+    /// The path without links in it, as realpath(3).
+    ///
+    /// # Errors
+    /// [`ProbeError`].
+    pub fn canonical(&mut self, path: &str) -> Result<String, ProbeError> {
+        match self.ask(&Request::Canonical {
+            path: path.to_owned(),
+        })? {
+            Response::Path(path) => Ok(path),
+            _ => Err(confused()),
+        }
+    }
+
     /// What the directory `inside` of the mount at `mount` holds below everything that is mounted
     /// over it. Needs root; does not touch the covering mount.
     ///

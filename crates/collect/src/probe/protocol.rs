@@ -27,6 +27,8 @@ pub(super) enum Request {
     StatVfs { path: String },
     /// access(2) with `W_OK`: asks, does not write.
     Writable { path: String },
+    /// The path without links in it.
+    Canonical { path: String },
     /// Names in `inside`, relative to the root of the mount at `mount`, with everything that is
     /// mounted below left away.
     Under {
@@ -44,7 +46,8 @@ impl Request {
             | Self::List { path, .. }
             | Self::ReadAt { path, .. }
             | Self::StatVfs { path }
-            | Self::Writable { path } => path,
+            | Self::Writable { path }
+            | Self::Canonical { path } => path,
             Self::Under { mount, .. } => mount,
         }
     }
@@ -58,6 +61,7 @@ pub(super) enum Response {
     Bytes(String),
     StatVfs(ProbeVfs),
     Writable,
+    Path(String),
     /// The kernel's error number.
     Errno(i32),
 }

@@ -13,6 +13,10 @@ mod names;
 mod nics;
 mod profiles;
 mod units;
+mod block_devices;
+mod fstab;
+mod mount_points;
+mod mounts;
 
 use crate::{HostReader, Options};
 use facts::Snapshot;
@@ -34,6 +38,10 @@ pub const ALL: &[Collector] = &[
     nics::collect,
     bridges::collect,
     profiles::collect,
+    fstab::collect,
+    mounts::collect,
+    mount_points::collect,
+    block_devices::collect,
 ];
 
 /// A person's words for an error at a path.
