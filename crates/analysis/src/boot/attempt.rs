@@ -80,13 +80,13 @@ pub(super) fn find_device(plan: &UnitPlan, source: &str, world: &World<'_>) -> A
     if world.conditions.source_listed(source, &plan.what).is_some() {
         return Attempt::fails(limit, format!("{source} does not appear"));
     }
+    if device(world.snapshot, &plan.what).is_some() {
+        return Attempt::ok("");
+    }
     if let Some(why) = world.snapshot.why_unread(Source::BlockDevices) {
         return Attempt::ok("").assuming(format!(
             "assumed that {source} is there and of the stated type: block devices were not read ({why})"
         ));
-    }
-    if device(world.snapshot, &plan.what).is_some() {
-        return Attempt::ok("");
     }
     let mapped = plan.what.strip_prefix("/dev/mapper/").and_then(|name| {
         world

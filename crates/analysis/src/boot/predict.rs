@@ -277,6 +277,29 @@ impl Run {
         if snapshot.why_unread(Source::Fstab).is_some() {
             assumed.push("fstab was not read: nothing is known of its mounts".to_owned());
         }
+        if let Some(why) = snapshot.why_unread(Source::BlockDevices) {
+            // One line for all of them; each mount keeps its own.
+            let (devices, others): (Vec<String>, Vec<String>) = assumed
+                .into_iter()
+                .partition(|text| text.contains("of the stated type: block devices"));
+            assumed = others;
+            let names: Vec<&str> = mounts
+                .iter()
+                .chain(&swaps)
+                .filter(|m| {
+                    m.assumed
+                        .as_ref()
+                        .is_some_and(|text| devices.contains(text))
+                })
+                .map(|m| m.source.as_str())
+                .collect();
+            if !names.is_empty() {
+                assumed.push(format!(
+                    "block devices were not read ({why}): taken to be there and of the stated type: {}",
+                    names.join(", ")
+                ));
+            }
+        }
         assumed.sort();
         assumed.dedup();
         let outcome = if self.emergency.is_some() {
@@ -438,8 +461,27 @@ impl Run {
             }
             return causes;
         }
+        // Mounts that fail for one and the same reason make one cause.
+        let mut reasons: Vec<(&str, Vec<&Mounted>)> = Vec::new();
         for mounted in failed().chain(swaps.iter().filter(|m| m.result == MountResult::Failed)) {
-            causes.push(format!("{}: {}", line(mounted), mounted.reason));
+            match reasons
+                .iter_mut()
+                .find(|(reason, _)| *reason == mounted.reason)
+            {
+                Some((_, all)) => all.push(mounted),
+                None => reasons.push((&mounted.reason, vec![mounted])),
+            }
+        }
+        for (reason, all) in reasons {
+            let names = match all.as_slice() {
+                [one] => line(one),
+                _ => all
+                    .iter()
+                    .map(|m| format!("{} (fstab line {})", m.target, m.line))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            };
+            causes.push(format!("{names}: {reason}"));
         }
         causes
     }

@@ -1,22 +1,22 @@
 //! One file per source; the list below is the order in which they run. A later source may use
 //! what an earlier one found.
 
+mod block_devices;
 mod bmc;
 mod boots;
 mod bridges;
 mod daemons;
 mod files;
+mod fstab;
 mod hooks;
 mod host;
 mod kernel;
+mod mount_points;
+mod mounts;
 mod names;
 mod nics;
 mod profiles;
 mod units;
-mod block_devices;
-mod fstab;
-mod mount_points;
-mod mounts;
 
 use crate::{HostReader, Options};
 use facts::Snapshot;

@@ -1,7 +1,7 @@
 //! The next boot as a person sees it: the outcome and why first, then delays, mounts, guests.
 
 use super::style::{Style, paint};
-use analysis::boot::{Boot, GuestResult, MountResult, Mounted, Outcome};
+use analysis::boot::{Boot, Delay, GuestResult, MountResult, Mounted, Outcome};
 use facts::Snapshot;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -95,11 +95,24 @@ fn innocent(out: &mut String, boot: &Boot) {
 }
 
 fn delays(out: &mut String, boot: &Boot) {
-    if boot.delays.is_empty() {
+    // In emergency mode nobody cares what goes on in the background.
+    let told = |delay: &&Delay| delay.blocks || boot.outcome != Outcome::Emergency;
+    let mut groups: Vec<(&Delay, Vec<&str>)> = Vec::new();
+    for delay in boot.delays.iter().filter(told) {
+        let same = |other: &&Delay| {
+            (other.seconds, &other.reason, other.blocks)
+                == (delay.seconds, &delay.reason, delay.blocks)
+        };
+        match groups.iter_mut().find(|(other, _)| same(other)) {
+            Some((_, units)) => units.push(&delay.unit),
+            None => groups.push((delay, vec![&delay.unit])),
+        }
+    }
+    if groups.is_empty() {
         return;
     }
     heading(out, "Delays");
-    for delay in &boot.delays {
+    for (delay, units) in groups {
         let seconds = delay
             .seconds
             .map_or("no end".to_owned(), |s| format!("{s} s"));
@@ -108,11 +121,8 @@ fn delays(out: &mut String, boot: &Boot) {
         } else {
             "meanwhile the boot goes on"
         };
-        item(
-            out,
-            &format!("  {seconds:>6}  "),
-            &format!("{}: {} ({blocks})", delay.unit, delay.reason),
-        );
+        let text = format!("{}: {} ({blocks})", units.join(", "), delay.reason);
+        item(out, &format!("  {seconds:>6}  "), &text);
     }
 }
 
