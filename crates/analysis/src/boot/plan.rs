@@ -108,13 +108,13 @@ impl Host {
             rhel,
             fstab_enabled: !off(word(&["fstab"])),
             swap_enabled: !off(word(&["systemd.swap"]))
-                && !(version >= 254 && word(&["noswap"]).is_some()),
+                && (version < 254 || word(&["noswap"]).is_none()),
             ..Self::default()
         }
     }
 
     /// The path with every symbolic link on the way followed, as far as they are known.
-    fn canonical(&self, path: &str) -> String {
+    pub(super) fn canonical(&self, path: &str) -> String {
         let mut path = escape::simplify(path);
         for _ in 0..40 {
             let found = self

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 pub mod audit;
+pub mod boot;
 pub mod collect;
 pub mod completions;
 pub mod cutsets;
@@ -93,6 +94,8 @@ pub struct Cli {
 pub enum Command {
     /// Name the weaknesses of a host or a site, with evidence.
     Audit(audit::Args),
+    /// Foretell the next boot: mounts, delays, emergency mode, guests.
+    Boot(boot::Args),
     /// Read a host into a snapshot.
     Collect(collect::Args),
     /// Draft a first site.toml from what is there.
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
     let format = cli.format;
     let ended = match &cli.command {
         Command::Audit(args) => audit::run(args, format),
+        Command::Boot(args) => boot::run(args, format),
         Command::Collect(args) => collect::run(args, format),
         Command::Init(args) => init::run(args, format),
         Command::Cutsets(args) => cutsets::run(args, format),

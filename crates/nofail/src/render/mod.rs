@@ -1,6 +1,7 @@
 //! What a person sees.
 
 pub mod audit;
+pub mod boot;
 pub mod cutsets;
 pub mod incident;
 pub mod markdown;

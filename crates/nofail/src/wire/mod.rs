@@ -2,6 +2,7 @@
 //! serialised, so that they may change.
 
 pub mod audit;
+pub mod boot;
 pub mod cutsets;
 pub mod sarif;
 

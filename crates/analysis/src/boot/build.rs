@@ -1,0 +1,427 @@
+//! The graph of one host's boot: what systemd adds to the units of fstab by itself, and the
+//! targets and services around them.
+//!
+//! Implied dependencies: systemd.mount(5), systemd.automount(5), systemd.swap(5) "Implicit
+//! Dependencies" and "Default Dependencies"; the targets: bootup(7), systemd.special(7) and the
+//! unit files of version 252, checked against `systemd --test`.
+
+use super::attempt::{self, World};
+use super::conditions::NetworkService;
+use super::graph::Graph;
+use super::native::{self, Settings};
+use super::plan::{Host, Kind, LOCAL_FS, PulledIn, REMOTE_FS, Requirement, SWAP, UnitPlan};
+use super::timespan;
+use super::{escape, fstype, options};
+
+/// The daemon that starts guests.
+pub(super) const DAEMONS: [&str; 2] = ["libvirtd.service", "virtqemud.service"];
+
+/// One mount or swap of the boot: from fstab or a native unit.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    pub plan: UnitPlan,
+    /// First field of fstab, `What=` of a native unit.
+    pub source: String,
+    pub masked: bool,
+}
+
+/// The unit files that a native unit on the host lays over the generated one, or adds.
+pub(super) fn members(
+    plans: Vec<UnitPlan>,
+    sources: Vec<String>,
+    world: &World<'_>,
+) -> Vec<Member> {
+    let mut members: Vec<Member> = plans
+        .into_iter()
+        .zip(sources)
+        .map(|(plan, source)| Member {
+            plan,
+            source,
+            masked: false,
+        })
+        .collect();
+    for member in &mut members {
+        let Some(unit) = member.plan.unit.clone() else {
+            continue;
+        };
+        let settings = native::settings(world.snapshot, &unit);
+        member.masked = settings.masked;
+        overlay(&mut member.plan, &settings);
+    }
+    let mut names: Vec<&str> = world
+        .snapshot
+        .units
+        .files
+        .iter()
+        .map(|file| file.unit.as_str())
+        .filter(|unit| unit.ends_with(".mount") || unit.ends_with(".swap"))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        if members.iter().any(|m| m.plan.unit.as_deref() == Some(name)) {
+            continue;
+        }
+        if let Some(member) = native_member(name, world) {
+            members.push(member);
+        }
+    }
+    members
+}
+
+/// A drop-in, or a native unit of the same name in /etc, changes what the generator wrote.
+fn overlay(plan: &mut UnitPlan, settings: &Settings) {
+    if settings.main && settings.overrides {
+        plan.before.clear();
+        plan.after.clear();
+        plan.requires.clear();
+        plan.wants.clear();
+        plan.requires_mounts_for.clear();
+        plan.fsck = None;
+        plan.timeout = None;
+    }
+    plan.before.extend(settings.list("Unit", "Before"));
+    plan.after.extend(settings.list("Unit", "After"));
+    for key in ["Requires", "BindsTo"] {
+        plan.requires.extend(settings.list("Unit", key));
+    }
+    plan.wants.extend(settings.list("Unit", "Wants"));
+    plan.requires_mounts_for
+        .extend(settings.list("Unit", "RequiresMountsFor"));
+    let section = if plan.kind == Kind::Swap {
+        "Swap"
+    } else {
+        "Mount"
+    };
+    if let Some(what) = settings.last(section, "What") {
+        plan.what = escape::udev_node(what);
+        plan.device = (escape::is_device_path(&plan.what) && !plan.bind)
+            .then(|| escape::unit_from_path(&plan.what, ".device"))
+            .flatten();
+    }
+    if let Some(fstype) = settings.last(section, "Type") {
+        fstype.clone_into(&mut plan.fstype);
+    }
+    if let Some(text) = settings.last(section, "Options") {
+        text.clone_into(&mut plan.options);
+        plan.nofail = options::yes(text, "nofail", "fail");
+        plan.bind = options::is_bind(text, &plan.fstype);
+    }
+    if let Some(text) = settings.last(section, "TimeoutSec") {
+        plan.timeout = timespan::parse(text);
+    }
+    plan.network = options::has(&plan.options, &["_netdev"]) || fstype::is_network(&plan.fstype);
+}
+
+/// A mount or swap that only a unit file knows, where somebody pulls it in.
+fn native_member(name: &str, world: &World<'_>) -> Option<Member> {
+    let settings = native::settings(world.snapshot, name);
+    if !settings.main || settings.masked {
+        return None;
+    }
+    let swap = name.ends_with(".swap");
+    let section = if swap { "Swap" } else { "Mount" };
+    let source = settings.last(section, "What")?.to_owned();
+    let target = settings.last(section, "Where").unwrap_or("none").to_owned();
+    // systemd's own API mounts come with it and are no concern of fstab.
+    if !swap && (fstype::is_api(&target, true) || fstype::is_extrinsic(&target, "")) {
+        return None;
+    }
+    let entry = facts::fstab::Entry {
+        source: source.clone(),
+        target,
+        fstype: if swap {
+            "swap".to_owned()
+        } else {
+            settings.last(section, "Type").unwrap_or("auto").to_owned()
+        },
+        options: vec![
+            settings
+                .last(section, "Options")
+                .unwrap_or("defaults")
+                .to_owned(),
+        ],
+        ..facts::fstab::Entry::default()
+    };
+    let mut plan = super::plan::unit_of(
+        &entry,
+        &Host {
+            fstab_enabled: true,
+            ..Host::default()
+        },
+    );
+    plan.unit = Some(name.to_owned());
+    plan.pulled_in_by.clear();
+    plan.before.clear();
+    plan.after.clear();
+    overlay(&mut plan, &settings);
+    let automount = name.replace(".mount", ".automount");
+    for link in &world.snapshot.units.links {
+        if link.to == name || link.to == automount {
+            plan.pulled_in_by.push(PulledIn {
+                unit: link.to.clone(),
+                target: link.from.clone(),
+                requirement: if link.requirement == "requires" {
+                    Requirement::Requires
+                } else {
+                    Requirement::Wants
+                },
+            });
+            if link.to == automount {
+                plan.automount = Some(automount.clone());
+            }
+        }
+    }
+    Some(Member {
+        plan,
+        source,
+        masked: false,
+    })
+}
+
+/// Builds the graph.
+pub(super) fn graph(
+    members: &[Member],
+    world: &World<'_>,
+    network: NetworkService,
+    daemon: Option<&str>,
+) -> Graph {
+    let mut graph = Graph::default();
+    frame(&mut graph, network, daemon);
+    for member in members {
+        if member.plan.unit.is_some() && !member.masked {
+            add(&mut graph, member, members, world);
+        }
+    }
+    for member in members.iter().filter(|member| member.masked) {
+        // A required unit that is masked takes the one that requires it out of the transaction.
+        for link in &member.plan.pulled_in_by {
+            if link.requirement == Requirement::Requires {
+                graph.unit("masked").requires.insert(link.target.clone());
+            }
+        }
+    }
+    if let Some(daemon) = daemon {
+        let settings = native::settings(world.snapshot, daemon);
+        for other in settings.list("Unit", "After") {
+            graph.after(daemon, &other);
+        }
+        for key in ["Requires", "BindsTo", "Requisite"] {
+            for other in settings
+                .list("Unit", key)
+                .iter()
+                .filter(|o| o.ends_with(".mount"))
+            {
+                graph.requires(daemon, other);
+            }
+        }
+        for path in settings.list("Unit", "RequiresMountsFor") {
+            mounts_for(&mut graph, daemon, &path, members, true);
+        }
+        for path in settings.list("Unit", "WantsMountsFor") {
+            mounts_for(&mut graph, daemon, &path, members, false);
+        }
+    }
+    let lost: Vec<String> = graph
+        .units
+        .remove("masked")
+        .map(|unit| unit.requires.into_iter().collect())
+        .unwrap_or_default();
+    for target in lost {
+        for unit in graph.units.values_mut() {
+            unit.wants.remove(&target);
+        }
+    }
+    graph.plan_jobs("multi-user.target");
+    graph
+}
+
+/// The targets and services of a boot, as far as mounts touch them.
+fn frame(graph: &mut Graph, network: NetworkService, daemon: Option<&str>) {
+    let net = network.unit();
+    for (unit, requires, wants, after) in [
+        ("-.mount", &[][..], &[][..], &[][..]),
+        ("local-fs-pre.target", &[], &[], &[]),
+        ("remote-fs-pre.target", &[], &[], &[]),
+        (
+            LOCAL_FS,
+            &["-.mount"],
+            &[],
+            &["-.mount", "local-fs-pre.target"],
+        ),
+        (SWAP, &[], &[], &[]),
+        ("sysinit.target", &[], &[LOCAL_FS, SWAP], &[LOCAL_FS, SWAP]),
+        (
+            "basic.target",
+            &["sysinit.target"],
+            &[],
+            &["sysinit.target"],
+        ),
+        ("network.target", &[], &[], &[net]),
+        ("network-online.target", &[], &[], &["network.target"]),
+        (REMOTE_FS, &[], &[], &["remote-fs-pre.target"]),
+        (
+            "systemd-user-sessions.service",
+            &["sysinit.target"],
+            &[],
+            &["basic.target", REMOTE_FS],
+        ),
+        (
+            "multi-user.target",
+            &["basic.target"],
+            &[
+                REMOTE_FS,
+                "systemd-user-sessions.service",
+                net,
+                "network.target",
+            ],
+            &["basic.target", "systemd-user-sessions.service", net],
+        ),
+    ] {
+        let node = graph.unit(unit);
+        node.requires
+            .extend(requires.iter().map(|s| (*s).to_owned()));
+        node.wants.extend(wants.iter().map(|s| (*s).to_owned()));
+        node.after.extend(after.iter().map(|s| (*s).to_owned()));
+    }
+    match network {
+        NetworkService::NetworkManager => {
+            graph.requires(net, "sysinit.target");
+            graph.after(net, "basic.target");
+        }
+        NetworkService::Ifupdown => graph.after(net, LOCAL_FS),
+        NetworkService::Networkd => {
+            graph.unit(net);
+        }
+    }
+    if let Some(daemon) = daemon {
+        graph.wants("multi-user.target", daemon);
+        graph.after("multi-user.target", daemon);
+        graph.requires(daemon, "sysinit.target");
+        for other in ["basic.target", "network.target", LOCAL_FS, REMOTE_FS] {
+            graph.after(daemon, other);
+        }
+    }
+}
+
+/// One mount or swap with all that systemd adds to it.
+fn add(graph: &mut Graph, member: &Member, members: &[Member], world: &World<'_>) {
+    let plan = &member.plan;
+    let Some(unit) = plan.unit.as_deref() else {
+        return;
+    };
+    for link in &plan.pulled_in_by {
+        match link.requirement {
+            Requirement::Requires => graph.requires(&link.target, &link.unit),
+            Requirement::Wants => graph.wants(&link.target, &link.unit),
+        }
+        // A target waits for what it pulls in unless it opts out, as the two *-fs.targets do.
+        if link.target.ends_with(".target")
+            && ![LOCAL_FS, REMOTE_FS, SWAP].contains(&link.target.as_str())
+        {
+            graph.after(&link.target, &link.unit);
+        }
+    }
+    for other in &plan.after {
+        graph.after(unit, other);
+    }
+    for other in &plan.before {
+        graph.after(other, unit);
+    }
+    for other in &plan.requires {
+        graph.requires(unit, other);
+    }
+    for other in &plan.wants {
+        graph.wants(unit, other);
+    }
+    if plan.kind == Kind::Swap {
+        graph.after(SWAP, unit);
+    } else if !fstype::is_extrinsic(&plan.mount_point, &plan.options) {
+        let (pre, target) = if plan.network {
+            ("remote-fs-pre.target", REMOTE_FS)
+        } else {
+            ("local-fs-pre.target", LOCAL_FS)
+        };
+        graph.after(unit, pre);
+        if !plan.nofail {
+            graph.after(target, unit);
+        }
+        if plan.network {
+            graph.wants(unit, "network-online.target");
+            graph.after(unit, "network-online.target");
+            graph.after(unit, "network.target");
+        }
+        if plan.fstype == "tmpfs" {
+            graph.after(unit, SWAP);
+        }
+    }
+    if let Some(device) = plan.device.as_deref().filter(|_| plan.mount_point != "/") {
+        graph.requires(unit, device);
+        graph.after(unit, device);
+        let node = graph.unit(device);
+        if node.attempt.is_none() {
+            node.attempt = Some(attempt::find_device(plan, &member.source, world));
+        }
+        if plan.network {
+            graph.wants(device, "network-online.target");
+            graph.after(device, "network-online.target");
+        }
+        if let Some(check) = plan.fsck.as_deref() {
+            graph.requires(check, device);
+            graph.after(check, device);
+            graph.after(check, "local-fs-pre.target");
+        }
+    }
+    if let Some(parent) = parent(&plan.mount_point) {
+        mounts_for(graph, unit, parent, members, true);
+    }
+    if plan.what.starts_with('/') && (plan.bind || plan.looped || !plan.network) {
+        mounts_for(graph, unit, &plan.what, members, true);
+    }
+    for path in &plan.requires_mounts_for {
+        mounts_for(graph, unit, path, members, true);
+    }
+    let node = graph.unit(unit);
+    node.attempt = Some(attempt::mount(plan, &member.source, world));
+    node.droppable = !plan.network;
+    if let Some(automount) = plan.automount.as_deref() {
+        graph.unit(automount).droppable = true;
+        graph.after(automount, "local-fs-pre.target");
+        graph.after(LOCAL_FS, automount);
+        if let Some(parent) = parent(&plan.mount_point) {
+            mounts_for(graph, automount, parent, members, true);
+        }
+    }
+}
+
+fn parent(path: &str) -> Option<&str> {
+    let (parent, _) = path.rsplit_once('/')?;
+    match (path, parent) {
+        ("/", _) => None,
+        (_, "") => Some("/"),
+        (_, parent) => Some(parent),
+    }
+}
+
+/// `RequiresMountsFor=`: every mount on the way to the path, itself included.
+fn mounts_for(graph: &mut Graph, unit: &str, path: &str, members: &[Member], requires: bool) {
+    let path = escape::simplify(path);
+    for other in members {
+        let Some(name) = other.plan.unit.as_deref().filter(|name| *name != unit) else {
+            continue;
+        };
+        if other.masked
+            || other.plan.kind == Kind::Swap
+            || !escape::within(&path, &other.plan.mount_point)
+        {
+            continue;
+        }
+        graph.after(unit, name);
+        // tmp.mount is the one that systemd only orders after.
+        if requires && name != "tmp.mount" {
+            graph.requires(unit, name);
+        } else if name != "tmp.mount" {
+            graph.wants(unit, name);
+        }
+    }
+}

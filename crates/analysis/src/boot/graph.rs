@@ -1,0 +1,265 @@
+//! The units of a boot and how they end: a small model of systemd's transaction.
+//!
+//! Jobs are the units that the default target pulls in. A job runs when all that it is ordered
+//! after have ended, well or badly; it fails at once when one that it requires has failed
+//! (systemd.unit(5)). Where the order is a circle, systemd drops a job that the default target
+//! does not strictly need, and with it those that require it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::attempt::Attempt;
+
+/// One unit.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unit {
+    pub requires: BTreeSet<String>,
+    pub wants: BTreeSet<String>,
+    pub after: BTreeSet<String>,
+    /// What starting it comes to; the default succeeds at once.
+    pub attempt: Option<Attempt>,
+    /// It may be dropped to break a circle: mounts and automounts of fstab.
+    pub droppable: bool,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct End {
+    pub ok: bool,
+    /// Seconds from the moment at which local mounts may begin.
+    pub at: f64,
+    /// The unit that failed first; itself, or one that it requires.
+    pub blame: Option<String>,
+}
+
+/// A circle in the order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cycle {
+    /// Its units, each ordered after the next, the last after the first.
+    pub units: Vec<String>,
+    /// The job that is taken out of it, and those that go with it.
+    pub dropped: Vec<String>,
+}
+
+/// All units.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Graph {
+    pub units: BTreeMap<String, Unit>,
+    pub jobs: BTreeSet<String>,
+    pub cycles: Vec<Cycle>,
+}
+
+impl Graph {
+    pub fn unit(&mut self, name: &str) -> &mut Unit {
+        self.units.entry(name.to_owned()).or_default()
+    }
+
+    /// `unit` waits for `other`.
+    pub fn after(&mut self, unit: &str, other: &str) {
+        self.unit(unit).after.insert(other.to_owned());
+    }
+
+    /// `unit` needs `other`.
+    pub fn requires(&mut self, unit: &str, other: &str) {
+        self.unit(unit).requires.insert(other.to_owned());
+    }
+
+    /// `unit` pulls `other` in.
+    pub fn wants(&mut self, unit: &str, other: &str) {
+        self.unit(unit).wants.insert(other.to_owned());
+    }
+
+    /// Everything that starting `anchor` pulls in, then the circles out of it.
+    pub fn plan_jobs(&mut self, anchor: &str) {
+        let mut open = vec![anchor.to_owned()];
+        while let Some(name) = open.pop() {
+            let Some(unit) = self.units.get(&name) else {
+                continue;
+            };
+            if self.jobs.insert(name.clone()) {
+                open.extend(unit.requires.iter().chain(&unit.wants).cloned());
+            }
+        }
+        // Each round drops at least one job.
+        for _ in 0..=self.units.len() {
+            let Some(units) = self.cycle() else { break };
+            let victim = units
+                .iter()
+                .find(|name| self.units.get(*name).is_some_and(|u| u.droppable))
+                .or_else(|| units.iter().find(|name| *name == "local-fs.target"))
+                .unwrap_or(&units[0])
+                .clone();
+            let dropped = self.drop_job(&victim);
+            self.cycles.push(Cycle { units, dropped });
+        }
+    }
+
+    /// Drops a job and all jobs that require it.
+    fn drop_job(&mut self, name: &str) -> Vec<String> {
+        let mut dropped = Vec::new();
+        let mut open = vec![name.to_owned()];
+        while let Some(name) = open.pop() {
+            if self.jobs.remove(&name) {
+                open.extend(
+                    self.units
+                        .iter()
+                        .filter(|(_, unit)| unit.requires.contains(&name))
+                        .map(|(other, _)| other.clone()),
+                );
+                dropped.push(name);
+            }
+        }
+        dropped
+    }
+
+    fn ordered_after<'g>(&'g self, name: &str) -> impl Iterator<Item = &'g String> {
+        self.units
+            .get(name)
+            .into_iter()
+            .flat_map(|unit| &unit.after)
+            .filter(|other| self.jobs.contains(*other))
+    }
+
+    /// One circle among the jobs; `None` where there is none.
+    fn cycle(&self) -> Option<Vec<String>> {
+        let mut done: BTreeSet<&str> = BTreeSet::new();
+        for start in &self.jobs {
+            // Depth first with a stack of our own: fstab may be long.
+            let mut path: Vec<(&str, Vec<&str>)> = Vec::new();
+            let successors = |name: &str| self.ordered_after(name).map(String::as_str).collect();
+            if !done.contains(start.as_str()) {
+                path.push((start, successors(start)));
+            }
+            while let Some((name, rest)) = path.last_mut() {
+                let Some(next) = rest.pop() else {
+                    done.insert(name);
+                    path.pop();
+                    continue;
+                };
+                if let Some(at) = path.iter().position(|(on_path, _)| *on_path == next) {
+                    return Some(path[at..].iter().map(|(n, _)| (*n).to_owned()).collect());
+                }
+                if !done.contains(next) {
+                    path.push((next, successors(next)));
+                }
+            }
+        }
+        None
+    }
+
+    /// How every job ends.
+    pub fn run(&self) -> BTreeMap<String, End> {
+        let mut ends: BTreeMap<String, End> = BTreeMap::new();
+        let mut waiting: BTreeSet<&String> = self.jobs.iter().collect();
+        while !waiting.is_empty() {
+            let ready: Vec<&String> = waiting
+                .iter()
+                .copied()
+                .filter(|name| self.before_it(name).all(|other| ends.contains_key(other)))
+                .collect();
+            if ready.is_empty() {
+                // Only a requirement against the order could do this; there is no such unit.
+                break;
+            }
+            for name in ready {
+                let end = self.end(name, &ends);
+                ends.insert(name.clone(), end);
+                waiting.remove(name);
+            }
+        }
+        ends
+    }
+
+    fn before_it<'g>(&'g self, name: &str) -> impl Iterator<Item = &'g String> {
+        self.ordered_after(name)
+    }
+
+    fn end(&self, name: &str, ends: &BTreeMap<String, End>) -> End {
+        let Some(unit) = self.units.get(name) else {
+            return End {
+                ok: true,
+                ..End::default()
+            };
+        };
+        let broken = unit
+            .requires
+            .iter()
+            .filter_map(|other| {
+                ends.get(other)
+                    .filter(|end| !end.ok)
+                    .map(|end| (other, end))
+            })
+            .min_by(|(_, a), (_, b)| a.at.total_cmp(&b.at));
+        if let Some((other, end)) = broken {
+            return End {
+                ok: false,
+                at: end.at,
+                blame: end.blame.clone().or_else(|| Some(other.clone())),
+            };
+        }
+        let start = self
+            .ordered_after(name)
+            .filter_map(|other| ends.get(other))
+            .map(|end| end.at)
+            .fold(0.0, f64::max);
+        let attempt = unit.attempt.clone().unwrap_or(Attempt {
+            ok: true,
+            ..Attempt::default()
+        });
+        End {
+            ok: attempt.ok,
+            at: start + attempt.seconds,
+            blame: (!attempt.ok).then(|| name.to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failing(seconds: f64) -> Option<Attempt> {
+        Some(Attempt {
+            ok: false,
+            seconds,
+            ..Attempt::default()
+        })
+    }
+
+    #[test]
+    fn a_wanted_failure_delays_and_a_required_one_fails() {
+        let mut graph = Graph::default();
+        graph.wants("end", "a");
+        graph.after("end", "a");
+        graph.unit("a").attempt = failing(90.0);
+        graph.plan_jobs("end");
+        assert_eq!(
+            graph.run()["end"],
+            End {
+                ok: true,
+                at: 90.0,
+                blame: None
+            }
+        );
+        graph.requires("end", "a");
+        let end = &graph.run()["end"];
+        assert!(!end.ok && end.blame.as_deref() == Some("a"));
+    }
+
+    #[test]
+    fn a_circle_costs_the_mount_and_what_requires_it() {
+        let mut graph = Graph::default();
+        graph.wants("end", "local-fs.target");
+        graph.requires("local-fs.target", "bind.mount");
+        graph.after("local-fs.target", "bind.mount");
+        graph.requires("bind.mount", "nas.mount");
+        graph.after("bind.mount", "nas.mount");
+        graph.after("nas.mount", "local-fs.target");
+        graph.unit("bind.mount").droppable = true;
+        graph.unit("nas.mount");
+        graph.plan_jobs("end");
+        assert_eq!(graph.cycles.len(), 1);
+        assert_eq!(graph.cycles[0].units.len(), 3);
+        assert_eq!(graph.cycles[0].dropped, ["bind.mount", "local-fs.target"]);
+        assert!(graph.run()["nas.mount"].ok);
+    }
+}
