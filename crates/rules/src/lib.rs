@@ -4,10 +4,12 @@
 //! [`audit`] keeps it from seeing a host whose needed sources were not read and lists these
 //! under *not checked* instead. Start reading at [`rule::Rule`] and [`registry::ALL`].
 
+pub mod bridge;
 pub mod engine;
 pub mod finding;
 pub mod guests;
 pub mod incident;
+pub mod nic;
 pub mod registry;
 pub mod rule;
 

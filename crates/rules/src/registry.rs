@@ -5,7 +5,20 @@ use crate::rule::Rule;
 /// Every rule, sorted by ID.
 #[rustfmt::skip] // one line per rule, so that adding one touches one line
 pub const ALL: &[&Rule] = &[
+    &crate::bridge::default_pvid_1::RULE,
+    &crate::bridge::filtering_off_with_vlans::RULE,
+    &crate::bridge::not_persistent::RULE,
+    &crate::bridge::profile_ignored::RULE,
+    &crate::bridge::pvid_differs_along_path::RULE,
+    &crate::bridge::pvid_differs_from_plan::RULE,
+    &crate::bridge::uplink_down::RULE,
+    &crate::bridge::uplink_not_attached::RULE,
+    &crate::bridge::vlan_missing_on_uplink::RULE,
     &crate::guests::autostart_off::RULE,
+    &crate::nic::bond_member_down::RULE,
+    &crate::nic::crc_errors::RULE,
+    &crate::nic::half_duplex::RULE,
+    &crate::nic::slow_link::RULE,
 ];
 
 /// The rule of an ID.
