@@ -5,6 +5,7 @@
 //! under *not checked* instead. Start reading at [`rule::Rule`] and [`registry::ALL`].
 
 pub mod bmc;
+pub mod bridge;
 pub mod engine;
 pub mod finding;
 pub mod fstab;
@@ -13,6 +14,7 @@ pub mod hook;
 pub mod host;
 pub mod incident;
 pub mod mounts;
+pub mod nic;
 pub mod registry;
 pub mod resolver;
 pub mod rule;

@@ -57,6 +57,20 @@ pub const ALL: &[&Rule] = &[
     &crate::units::emergency_in_last_boot::RULE,
     &crate::units::failed_mount::RULE,
     &crate::units::failed_unit::RULE,
+    &crate::bridge::default_pvid_1::RULE,
+    &crate::bridge::filtering_off_with_vlans::RULE,
+    &crate::bridge::not_persistent::RULE,
+    &crate::bridge::profile_ignored::RULE,
+    &crate::bridge::pvid_differs_along_path::RULE,
+    &crate::bridge::pvid_differs_from_plan::RULE,
+    &crate::bridge::uplink_down::RULE,
+    &crate::bridge::uplink_not_attached::RULE,
+    &crate::bridge::vlan_missing_on_uplink::RULE,
+    &crate::guests::autostart_off::RULE,
+    &crate::nic::bond_member_down::RULE,
+    &crate::nic::crc_errors::RULE,
+    &crate::nic::half_duplex::RULE,
+    &crate::nic::slow_link::RULE,
 ];
 
 /// The rule of an ID.

@@ -148,3 +148,32 @@ fn switchdev_port_names() {
     assert!(!is_representor("p0"));
     assert!(!is_representor("pf0"));
 }
+
+/// What a real kernel sent, against what bridge(8) printed of it at the same moment.
+#[test]
+fn a_recorded_kernel_agrees_with_bridge_vlan_show() {
+    let all = include_bytes!("../../../../../testdata/fixtures/bridge/debian-12-links.bin");
+    let vlans = include_bytes!("../../../../../testdata/fixtures/bridge/debian-12-vlans.bin");
+    let shown =
+        include_str!("../../../../../testdata/fixtures/bridge/debian-12-vlan-show-compressed.json");
+    let links = links(all, vlans, &|_| false).unwrap();
+    let bridges = facts::bridge::assemble(&links);
+    let ports: Vec<_> = bridges.iter().flat_map(|b| &b.ports).collect();
+    let expected = facts::bridge::parse_vlan_show(shown).unwrap();
+    assert_eq!(expected.len(), 10);
+    for port in &expected {
+        let ours = ports.iter().find(|p| p.name == port.name).unwrap();
+        assert_eq!(
+            (ours.pvid, &ours.untagged, &ours.tagged),
+            (port.pvid, &port.untagged, &port.tagged),
+            "{}",
+            port.name
+        );
+    }
+    assert_eq!(bridges[0].name, "br-mgmt");
+    assert_eq!(bridges[0].vlan_filtering, Some(true));
+    assert_eq!(bridges[0].default_pvid, Some(1));
+    assert_eq!(bridges[1].vlan_filtering, Some(false));
+    let uplinks: Vec<_> = bridges[0].uplinks().map(|p| p.name.as_str()).collect();
+    assert_eq!(uplinks, ["bond0"]);
+}

@@ -73,6 +73,7 @@ fn networkmanager_with_a_port_by_mac_and_a_file_that_others_read() {
         &format!("{connections}/broken.nmconnection"),
         "[connection\n",
     );
+    write(root, "/etc/shadow", "root:*:1::::::\n");
     write(
         root,
         "/etc/systemd/network/10.network",

@@ -1,0 +1,146 @@
+//! Where untagged frames of a bridge's port go, over the uplink to the switch and back.
+
+use facts::bridge::Port;
+use facts::switch::SwitchPort;
+use model::Estate;
+
+/// What becomes of a port's untagged frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    /// Out and back in one VLAN.
+    Fine,
+    /// They pass, but in one VLAN on the way out and another on the way back.
+    TwoVlans {
+        /// VLAN in which they leave.
+        out: u16,
+        /// VLAN in which answers come.
+        back: u16,
+    },
+    /// The port has no PVID: its untagged frames are dropped.
+    NoPvid,
+    /// The uplink does not carry their VLAN.
+    NotOnUplink {
+        /// That VLAN.
+        out: u16,
+    },
+    /// Answers end in a VLAN that the port does not carry untagged, or are dropped.
+    NoWayBack {
+        /// VLAN in which they leave.
+        out: u16,
+        /// VLAN in which answers come into the bridge; `None` where the uplink drops them.
+        back: Option<u16>,
+    },
+}
+
+/// Follows untagged frames of `port` over `uplink`. `native` is the VLAN that the switch sends
+/// and takes untagged; where it is not known, the switch is taken to answer in the form in which
+/// it was asked.
+pub(crate) fn way(port: &Port, uplink: &Port, native: Option<u16>) -> Way {
+    let Some(out) = port.pvid else {
+        return Way::NoPvid;
+    };
+    if !uplink.carries(out) {
+        return Way::NotOnUplink { out };
+    }
+    let leaves_untagged = uplink.untagged.contains(&out);
+    // The switch sends its native VLAN untagged even to one who tagged it.
+    let comes_untagged = leaves_untagged || native == Some(out);
+    let back = if comes_untagged {
+        uplink.pvid.filter(|pvid| uplink.carries(*pvid))
+    } else {
+        Some(out)
+    };
+    match back {
+        Some(back) if back == out && port.untagged.contains(&back) => Way::Fine,
+        Some(back) if port.untagged.contains(&back) => Way::TwoVlans { out, back },
+        back => Way::NoWayBack { out, back },
+    }
+}
+
+/// The best way over any of the uplinks.
+pub(crate) fn best_way<'a>(
+    port: &Port,
+    uplinks: impl Iterator<Item = &'a Port>,
+    native: impl Fn(&Port) -> Option<u16>,
+) -> Option<(Way, &'a Port)> {
+    uplinks
+        .map(|uplink| (way(port, uplink, native(uplink)), uplink))
+        .min_by_key(|(way, _)| *way)
+}
+
+/// The switch port where an uplink is plugged in, as site.toml and a capture tell.
+pub(crate) fn switch_port<'a>(
+    estate: &'a Estate,
+    host: &str,
+    uplink: &str,
+) -> Option<&'a SwitchPort> {
+    let plugged = estate.site.as_ref()?.hosts.get(host)?.uplinks.get(uplink)?;
+    let switch = estate.switches.get(&plugged.switch)?;
+    let port = switch.port(plugged.present_port())?;
+    // The trunk's settings stand at the port-channel, where the port belongs to one.
+    let bundle = port
+        .channel_group
+        .and_then(|group| switch.ports.get(&format!("Port-channel{group}")));
+    Some(bundle.filter(|b| b.native_vlan.is_some()).unwrap_or(port))
+}
+
+/// The VLAN that a switch port takes and sends untagged.
+pub(crate) fn native(port: &SwitchPort) -> Option<u16> {
+    match port.mode.as_deref() {
+        Some("access") => port.access_vlan,
+        _ => port.native_vlan,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port(pvid: Option<u16>, untagged: &[u16], tagged: &[u16]) -> Port {
+        Port {
+            pvid,
+            untagged: untagged.to_vec(),
+            tagged: tagged.to_vec(),
+            ..Port::default()
+        }
+    }
+
+    #[test]
+    fn the_ways_of_untagged_frames() {
+        let uplink = port(Some(100), &[1, 100], &[10]);
+        let guest = port(Some(100), &[100], &[10]);
+        assert_eq!(way(&guest, &uplink, Some(100)), Way::Fine);
+        let host = port(Some(1), &[1, 100], &[]);
+        assert_eq!(
+            way(&host, &uplink, None),
+            Way::TwoVlans { out: 1, back: 100 }
+        );
+        let strict = port(Some(1), &[1], &[]);
+        let lost = Way::NoWayBack {
+            out: 1,
+            back: Some(100),
+        };
+        assert_eq!(way(&strict, &uplink, None), lost);
+        assert_eq!(
+            way(&port(Some(30), &[30], &[]), &uplink, None),
+            Way::NotOnUplink { out: 30 }
+        );
+        assert_eq!(way(&port(None, &[], &[10]), &uplink, None), Way::NoPvid);
+        // Tagged on the host's side, native on the switch's: answers come untagged.
+        let uplink = port(Some(1), &[1], &[100]);
+        assert_eq!(way(&guest, &uplink, None), Way::Fine);
+        let lost = Way::NoWayBack {
+            out: 100,
+            back: Some(1),
+        };
+        assert_eq!(way(&guest, &uplink, Some(100)), lost);
+        let deaf = port(None, &[], &[100]);
+        assert_eq!(
+            way(&guest, &deaf, Some(100)),
+            Way::NoWayBack {
+                out: 100,
+                back: None
+            }
+        );
+    }
+}
