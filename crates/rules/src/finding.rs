@@ -43,6 +43,9 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// What mends it: one sentence or a command; `None` where nofail cannot tell.
     pub fix: Option<String>,
+    /// Lines that mend it where they are typed elsewhere (on a switch), in order; empty where
+    /// there are none.
+    pub commands: Vec<String>,
 }
 
 impl Finding {
@@ -62,6 +65,7 @@ impl Finding {
             consequence: String::new(),
             evidence: Vec::new(),
             fix: None,
+            commands: Vec::new(),
         }
     }
 
@@ -83,6 +87,13 @@ impl Finding {
     #[must_use]
     pub fn evidence_if(mut self, evidence: Option<Evidence>) -> Self {
         self.evidence.extend(evidence);
+        self
+    }
+
+    /// Gives the lines that mend it where they are typed elsewhere.
+    #[must_use]
+    pub fn commands(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.commands = lines.into_iter().collect();
         self
     }
 

@@ -10,6 +10,7 @@ pub mod guests;
 pub mod incident;
 pub mod registry;
 pub mod rule;
+pub mod switch;
 
 pub use engine::{Audit, NotChecked, Selection, audit};
 pub use finding::{Finding, Severity};
