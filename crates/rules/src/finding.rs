@@ -46,6 +46,8 @@ pub struct Finding {
     /// Lines that mend it where they are typed elsewhere (on a switch), in order; empty where
     /// there are none.
     pub commands: Vec<String>,
+    /// What must be so before these lines are typed; `None` where they may be typed at once.
+    pub caution: Option<String>,
 }
 
 impl Finding {
@@ -66,6 +68,7 @@ impl Finding {
             evidence: Vec::new(),
             fix: None,
             commands: Vec::new(),
+            caution: None,
         }
     }
 
@@ -94,6 +97,13 @@ impl Finding {
     #[must_use]
     pub fn commands(mut self, lines: impl IntoIterator<Item = String>) -> Self {
         self.commands = lines.into_iter().collect();
+        self
+    }
+
+    /// Says what must be so before these lines are typed.
+    #[must_use]
+    pub fn caution(mut self, text: impl Into<String>) -> Self {
+        self.caution = Some(text.into());
         self
     }
 

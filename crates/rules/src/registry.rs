@@ -1,29 +1,26 @@
 //! The one list of all rules, sorted by ID. A test compares it with the folders.
 
 use crate::rule::Rule;
-use crate::switch;
 
 /// Every rule, sorted by ID.
 #[rustfmt::skip] // one line per rule, so that adding one touches one line
 pub const ALL: &[&Rule] = &[
     &crate::guests::autostart_off::RULE,
-pub const ALL: &[&Rule] = &[
-    &guests::autostart_off::RULE,
-    &switch::allowed_vlan_missing::RULE,
-    &switch::bpdu_guard_meets_stp::RULE,
-    &switch::channel_member_differs::RULE,
-    &switch::channel_member_not_bundled::RULE,
-    &switch::crc_errors::RULE,
-    &switch::native_vlan_mismatch::RULE,
-    &switch::port_security_on_uplink::RULE,
-    &switch::radius_group_member_missing::RULE,
-    &switch::radius_server_dead::RULE,
-    &switch::spanning_tree_blocks_vlan::RULE,
-    &switch::unsaved_configuration::RULE,
-    &switch::uplink_down::RULE,
-    &switch::uplink_not_on_planned_port::RULE,
-    &switch::uplink_without_portfast::RULE,
-    &switch::vlan_missing_on_switch::RULE,
+    &crate::switch::allowed_vlan_missing::RULE,
+    &crate::switch::bpdu_guard_meets_stp::RULE,
+    &crate::switch::channel_member_differs::RULE,
+    &crate::switch::channel_member_not_bundled::RULE,
+    &crate::switch::crc_errors::RULE,
+    &crate::switch::native_vlan_mismatch::RULE,
+    &crate::switch::port_security_on_uplink::RULE,
+    &crate::switch::radius_group_member_missing::RULE,
+    &crate::switch::radius_server_dead::RULE,
+    &crate::switch::spanning_tree_blocks_vlan::RULE,
+    &crate::switch::unsaved_configuration::RULE,
+    &crate::switch::uplink_down::RULE,
+    &crate::switch::uplink_not_on_planned_port::RULE,
+    &crate::switch::uplink_without_portfast::RULE,
+    &crate::switch::vlan_missing_on_switch::RULE,
 ];
 
 /// The rule of an ID.

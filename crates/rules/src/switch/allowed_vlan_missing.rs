@@ -150,4 +150,5 @@ fn access_port(link: &Link<'_>, port: &SwitchPort, needs: Vec<u16>) -> Finding {
     .evidence_if(fact(port, "mode"))
     .fix(commands.join("; "))
     .commands(commands)
+    .caution("with the console of the host open: the port changes for every frame at once")
 }

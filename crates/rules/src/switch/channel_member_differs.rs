@@ -156,7 +156,7 @@ fn finding(
         "The switch suspends a member that differs, at the latest when its link comes up again",
     )
     .fix(commands.join("; "))
-    .commands(commands);
+    .commands(commands).caution("if the member is right and the port-channel wrong, type the member's lines on the port-channel instead");
     for difference in differences {
         finding = finding
             .evidence_if(fact(member, difference.key))

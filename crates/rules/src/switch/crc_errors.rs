@@ -142,4 +142,5 @@ fn finding(estate: &Estate, name: &str, switch: &Switch, port: &SwitchPort) -> F
     .evidence_if(fact(port, "status").filter(|_| !in_use.is_empty()))
     .fix(fix)
     .commands([format!("clear counters {}", port.name)])
+    .caution("after the cable was changed: until then the counter is the evidence")
 }

@@ -172,6 +172,7 @@ fn judge(link: &Link<'_>, port: &SwitchPort, native: u16, key: &'static str) -> 
                 commands.join("; ")
             ))
             .commands(commands)
+            .caution("in a maintenance window, with the console of the host open: its untagged frames change their VLAN at once")
     })
 }
 

@@ -97,7 +97,7 @@ fn finding(estate: &Estate, name: &str, switch: &Switch, differences: &[Differen
         None => "A restart of the switch undoes the one and brings back the other".to_owned(),
     })
     .fix(format!("look at the lines, then on {name}: copy running-config startup-config"))
-    .commands(["copy running-config startup-config".to_owned()]);
+    .commands(["copy running-config startup-config".to_owned()]).caution("after a look at the lines that differ: saving makes every one of them permanent");
     for difference in telling(differences) {
         finding = finding.evidence(shown(difference));
     }
@@ -113,7 +113,11 @@ fn telling(differences: &[Difference]) -> Vec<&Difference> {
         *count += 1;
         *count <= 2
     };
-    differences.iter().filter(|d| first(d)).take(SHOWN).collect()
+    differences
+        .iter()
+        .filter(|d| first(d))
+        .take(SHOWN)
+        .collect()
 }
 
 /// The line, with the block it stands under.
@@ -177,6 +181,6 @@ fn by_header(name: &str, switch: &Switch, report: &mut Report) {
         .evidence(evidence(&change.place))
         .evidence(evidence(&save.place))
         .fix(format!("save `show startup-config` too to see the lines, then on {name}: copy running-config startup-config"))
-        .commands(["copy running-config startup-config".to_owned()]),
+        .commands(["copy running-config startup-config".to_owned()]).caution("after a look at the lines that differ: saving makes every one of them permanent"),
     );
 }

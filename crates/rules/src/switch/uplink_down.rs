@@ -126,6 +126,7 @@ fn uplink(link: &Link<'_>, port: &SwitchPort, state: &str) -> Finding {
         finding
             .fix("mend the reason, then on the port: shutdown; no shutdown")
             .commands(bounce(port))
+            .caution("after the reason was mended: the switch disables the port again otherwise")
     } else if shut {
         finding
             .fix(format!("interface {}; no shutdown", port.name))
@@ -152,4 +153,5 @@ fn other(name: &str, port: &SwitchPort) -> Finding {
     .evidence_if(fact(port, "err_disabled_reason"))
     .fix("mend the reason, then on the port: shutdown; no shutdown")
     .commands(bounce(port))
+    .caution("after the reason was mended: the switch disables the port again otherwise")
 }
