@@ -2,7 +2,7 @@
 
 use ::collect::remote::{Remote, RemoteError};
 use ::collect::{LocalReader, Options};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use facts::{Snapshot, switch};
 use model::estate::NotRead;
@@ -174,25 +174,36 @@ impl Input {
 /// in the estate.
 pub fn add_switches(estate: &mut Estate, read: impl Fn(&str) -> anyhow::Result<String>) {
     let Some(site) = &estate.site else { return };
-    for (name, switch) in &site.switches {
-        let mut captures = Vec::new();
-        for file in &switch.captures {
-            let parsed = read(file).and_then(|text| {
-                switch::parse(file, &text).map_err(|error| anyhow::anyhow!("{file}:{error}"))
+    for (name, intent) in &site.switches {
+        let mut not_read = |reason: String| {
+            estate.not_read.push(NotRead {
+                host: name.clone(),
+                source: "capture".to_owned(),
+                reason,
+            });
+        };
+        if intent.captures.is_empty() {
+            not_read("site.toml names no capture of this switch".to_owned());
+        }
+        let mut read_captures = Vec::new();
+        for capture in &intent.captures {
+            let parsed = read(capture).and_then(|text| {
+                switch::parse(capture, &text).map_err(|error| anyhow!("{capture}:{error}"))
             });
             match parsed {
-                Ok(capture) => captures.push(capture),
-                Err(error) => estate.not_read.push(NotRead {
-                    host: name.clone(),
-                    source: "capture".to_owned(),
-                    reason: format!("{error:#}"),
-                }),
+                Ok(parsed) => read_captures.push(parsed),
+                Err(error) => not_read(format!("{error:#}")),
             }
         }
-        if !captures.is_empty() {
-            let merged = switch::Switch::merge(captures);
-            estate.switches.insert(name.clone(), merged);
+        if read_captures.is_empty() {
+            continue;
         }
+        let merged = switch::Switch::merge(read_captures);
+        for doubt in &merged.doubts {
+            let place = &doubt.place;
+            not_read(format!("{}:{}: {}", place.file, place.line, doubt.message));
+        }
+        estate.switches.insert(name.clone(), merged);
     }
 }
 

@@ -43,6 +43,11 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// What mends it: one sentence or a command; `None` where nofail cannot tell.
     pub fix: Option<String>,
+    /// Lines that mend it where they are typed elsewhere (on a switch), in order; empty where
+    /// there are none.
+    pub commands: Vec<String>,
+    /// What must be so before these lines are typed; `None` where they may be typed at once.
+    pub caution: Option<String>,
 }
 
 impl Finding {
@@ -62,6 +67,8 @@ impl Finding {
             consequence: String::new(),
             evidence: Vec::new(),
             fix: None,
+            commands: Vec::new(),
+            caution: None,
         }
     }
 
@@ -83,6 +90,20 @@ impl Finding {
     #[must_use]
     pub fn evidence_if(mut self, evidence: Option<Evidence>) -> Self {
         self.evidence.extend(evidence);
+        self
+    }
+
+    /// Gives the lines that mend it where they are typed elsewhere.
+    #[must_use]
+    pub fn commands(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.commands = lines.into_iter().collect();
+        self
+    }
+
+    /// Says what must be so before these lines are typed.
+    #[must_use]
+    pub fn caution(mut self, text: impl Into<String>) -> Self {
+        self.caution = Some(text.into());
         self
     }
 

@@ -20,6 +20,7 @@ pub mod resolver;
 pub mod rule;
 pub mod storage;
 pub mod units;
+pub mod switch;
 
 pub use engine::{Audit, NotChecked, Selection, audit};
 pub use finding::{Finding, Severity};

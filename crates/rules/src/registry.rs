@@ -71,6 +71,21 @@ pub const ALL: &[&Rule] = &[
     &crate::nic::crc_errors::RULE,
     &crate::nic::half_duplex::RULE,
     &crate::nic::slow_link::RULE,
+    &crate::switch::allowed_vlan_missing::RULE,
+    &crate::switch::bpdu_guard_meets_stp::RULE,
+    &crate::switch::channel_member_differs::RULE,
+    &crate::switch::channel_member_not_bundled::RULE,
+    &crate::switch::crc_errors::RULE,
+    &crate::switch::native_vlan_mismatch::RULE,
+    &crate::switch::port_security_on_uplink::RULE,
+    &crate::switch::radius_group_member_missing::RULE,
+    &crate::switch::radius_server_dead::RULE,
+    &crate::switch::spanning_tree_blocks_vlan::RULE,
+    &crate::switch::unsaved_configuration::RULE,
+    &crate::switch::uplink_down::RULE,
+    &crate::switch::uplink_not_on_planned_port::RULE,
+    &crate::switch::uplink_without_portfast::RULE,
+    &crate::switch::vlan_missing_on_switch::RULE,
 ];
 
 /// The rule of an ID.

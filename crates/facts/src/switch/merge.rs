@@ -117,7 +117,10 @@ impl Switch {
         self.radius_servers
             .retain(|_, s| s.place.command != command);
         self.radius_groups.retain(|_, g| g.place.command != command);
-        self.tag_native = None;
+        // It comes from the running configuration wherever there is one.
+        if command == CONFIGS[0] || self.running.is_none() {
+            self.tag_native = None;
+        }
     }
 }
 
@@ -169,6 +172,7 @@ mod tests {
             let merged = Switch::merge(both);
             assert_eq!(merged.port("Te1/0/2").unwrap().channel_group, None);
             assert!(merged.startup.is_some() && merged.running.is_some());
+            assert_eq!(merged.tag_native, Some(false));
         }
     }
 }
