@@ -1,6 +1,7 @@
 //! Tasks of the house: `cargo xtask tidy`, and what people and CI do beyond `cargo`.
 
 mod examples;
+mod lab;
 mod new;
 mod tidy;
 
@@ -33,6 +34,8 @@ enum Task {
         /// Its name: small letters and `_`.
         name: String,
     },
+    /// Real machines to try things on, and real boots of random fstabs.
+    Lab(lab::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -42,6 +45,7 @@ fn main() -> anyhow::Result<()> {
             examples::run(true)
         }
         Task::Examples { check } => examples::run(check),
+        Task::Lab(args) => lab::run(args),
         Task::NewRule { id } => new::rule(&id),
         Task::NewSource { name } => new::source(&name),
     }

@@ -1,0 +1,181 @@
+//! Where images, kernels and snapshots lie: outside the tree, under a name made of their content's
+//! recipe, put there in one rename so that a build that was broken off leaves nothing behind.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hasher};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{FlockOperation, flock};
+
+/// The cache's directory: `NOFAIL_LAB_CACHE`, else `nofail-lab` in `XDG_CACHE_HOME` or `~/.cache`.
+///
+/// # Errors
+/// Where none of the three variables is set.
+pub fn directory() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
+    let dir = if let Some(dir) = set("NOFAIL_LAB_CACHE") {
+        PathBuf::from(dir)
+    } else if let Some(base) = set("XDG_CACHE_HOME") {
+        PathBuf::from(base).join("nofail-lab")
+    } else if let Some(home) = set("HOME") {
+        PathBuf::from(home).join(".cache/nofail-lab")
+    } else {
+        bail!("set NOFAIL_LAB_CACHE to a directory for the lab's images");
+    };
+    fs::create_dir_all(&dir)
+        .with_context(|| format!("cannot create the lab's cache {}", dir.display()))?;
+    Ok(dir)
+}
+
+/// After this time without use an entry makes room for a new one of its kind.
+const UNUSED: Duration = Duration::from_secs(3 * 24 * 3600);
+
+/// A short name for a recipe. Stable for one toolchain; a new one at worst builds once more.
+#[must_use]
+pub fn digest(parts: &[&str]) -> String {
+    let mut hasher = DefaultHasher::new();
+    for part in parts {
+        hasher.write(part.as_bytes());
+        hasher.write_u8(0);
+    }
+    format!("{:016x}", hasher.finish())
+}
+
+/// The directory `name` in the cache, filled by `build` where it is missing.
+///
+/// `build` gets an empty directory beside it, which is renamed when all of it is there. Entries
+/// of the same `kind` that were long unused are removed then. Others who want the same wait.
+///
+/// # Errors
+/// Where `build` fails or another builder takes longer than 20 minutes.
+pub fn entry(kind: &str, digest: &str, build: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    let cache = directory()?;
+    let name = format!("{kind}-{digest}");
+    let done = cache.join(&name);
+    if done.exists() {
+        // Marks the use for the clearing below; a cache that is read-only is used all the same.
+        let _ = File::open(&done).and_then(|dir| dir.set_modified(SystemTime::now()));
+        return Ok(done);
+    }
+    let _lock = exclusive(
+        &cache.join(format!("{kind}.building")),
+        Duration::from_secs(1200),
+    )?;
+    if done.exists() {
+        return Ok(done);
+    }
+    let prefix = format!("{kind}-");
+    for old in fs::read_dir(&cache)?.flatten() {
+        let unused = old.metadata()?.modified()?.elapsed().unwrap_or_default() > UNUSED;
+        if unused && old.file_name().to_string_lossy().starts_with(&prefix) {
+            fs::remove_dir_all(old.path())
+                .with_context(|| format!("cannot remove {}", old.path().display()))?;
+        }
+    }
+    let partial = cache.join(format!("{name}.partial"));
+    if partial.exists() {
+        // Its builder was killed: the lock is ours, so nobody works on it.
+        fs::remove_dir_all(&partial)?;
+    }
+    fs::create_dir(&partial)?;
+    if let Err(error) = build(&partial) {
+        let _ = fs::remove_dir_all(&partial);
+        return Err(error.context(format!("building the lab's {kind}")));
+    }
+    fs::rename(&partial, &done)?;
+    Ok(done)
+}
+
+/// Takes a lock file alone, waiting for whoever has it. Freed on drop and on any end of the process.
+fn exclusive(path: &Path, limit: Duration) -> Result<File> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)?;
+    let deadline = Instant::now() + limit;
+    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if Instant::now() > deadline {
+            bail!("another process has held {} for {limit:?}", path.display());
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(file)
+}
+
+/// One of the two places for a running machine.
+#[derive(Debug)]
+pub struct Slot {
+    _file: File,
+    /// 0 or 1.
+    pub number: usize,
+}
+
+/// How many machines may run at once on this machine's two cores.
+pub const SLOTS: usize = 2;
+
+/// Waits for one of the [`SLOTS`] places until `deadline`.
+///
+/// # Errors
+/// Where all places stay taken.
+pub fn slot(deadline: Instant) -> Result<Slot> {
+    slot_in(&directory()?, deadline)
+}
+
+/// As [`slot`], with the lock files in `dir`.
+fn slot_in(dir: &Path, deadline: Instant) -> Result<Slot> {
+    let mut files = Vec::new();
+    for number in 0..SLOTS {
+        let path = dir.join(format!("machine-{number}.lock"));
+        files.push(
+            File::options()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(path)?,
+        );
+    }
+    loop {
+        for (number, file) in files.iter().enumerate() {
+            if flock(file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                return Ok(Slot {
+                    _file: files.swap_remove(number),
+                    number,
+                });
+            }
+        }
+        if Instant::now() > deadline {
+            bail!(
+                "both places for lab machines are taken ({} at once at most; the locks are {}/machine-*.lock, `fuser -v` names their holders)",
+                SLOTS,
+                dir.display()
+            );
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_depends_on_each_part_and_their_borders() {
+        assert_eq!(digest(&["a", "b"]), digest(&["a", "b"]));
+        assert_ne!(digest(&["a", "b"]), digest(&["ab", ""]));
+    }
+
+    #[test]
+    fn a_third_machine_waits_for_a_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let soon = || Instant::now() + Duration::from_millis(100);
+        let first = slot_in(dir.path(), soon()).unwrap();
+        let _second = slot_in(dir.path(), soon()).unwrap();
+        let error = slot_in(dir.path(), soon()).unwrap_err().to_string();
+        assert!(error.contains("2 at once at most"), "{error}");
+        drop(first);
+        assert_eq!(slot_in(dir.path(), soon()).unwrap().number, 0);
+    }
+}

@@ -1,0 +1,325 @@
+//! A running machine: what a test holds.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::agent::{Agent, Output, Running};
+use crate::cache::{Slot, slot};
+use crate::image::{Image, Variant, image};
+use crate::qemu::{Boot, Qemu, overlay};
+use crate::snapshot::{Snapshot, snapshot};
+
+/// Time for a cold boot until the agent answers, with both cores taken by others.
+pub const BOOT: Duration = Duration::from_secs(240);
+
+/// Time to wait for one of the two places.
+pub const PLACE: Duration = Duration::from_secs(600);
+
+/// A machine. It ends with this value, at a panic and when the test process is killed.
+#[derive(Debug)]
+pub struct Machine {
+    // Order of the fields is order of the drops: QEMU ends before its place and files are given up.
+    qemu: Mutex<Qemu>,
+    agent: Mutex<Option<Agent>>,
+    _slot: Slot,
+    dir: TempDir,
+    image: Image,
+    initramfs: PathBuf,
+    disks: Mutex<Vec<PathBuf>>,
+}
+
+impl Machine {
+    /// A host from the snapshot of `variant`, in about a second once the cache is filled.
+    ///
+    /// # Errors
+    /// Where image or snapshot cannot be built, both places stay taken, or QEMU fails.
+    pub fn resume(variant: Variant) -> Result<Self> {
+        let snapshot = snapshot(variant)?;
+        let place = slot(Instant::now() + PLACE)?;
+        let Snapshot { image, disk, state } = snapshot;
+        let initramfs = image.kernel.initramfs.clone();
+        let machine = Self::start(image, place, (&disk, "qcow2"), initramfs, &[], Some(&state))?;
+        lock(&machine.qemu).go_on()?;
+        machine.await_agent(Duration::from_secs(60))?;
+        Ok(machine)
+    }
+
+    /// A machine that starts to boot from the bare image; nothing is waited for.
+    ///
+    /// # Errors
+    /// Where the image cannot be built, both places stay taken, or QEMU fails.
+    pub fn boot(variant: Variant, case: &[u8], disks: &[PathBuf]) -> Result<Self> {
+        let image = image(variant)?;
+        let place = slot(Instant::now() + PLACE)?;
+        Self::boot_in(image, place, case, disks)
+    }
+
+    /// As [`Self::boot`], with an image and a place that are there.
+    pub(crate) fn boot_in(
+        image: Image,
+        place: Slot,
+        case: &[u8],
+        disks: &[PathBuf],
+    ) -> Result<Self> {
+        let dir = workplace()?;
+        let initramfs = if case.is_empty() {
+            image.kernel.initramfs.clone()
+        } else {
+            let mut archive = std::fs::read(&image.kernel.initramfs)?;
+            archive.extend_from_slice(case);
+            let path = dir.path().join("initramfs.cpio");
+            std::fs::write(&path, archive)?;
+            path
+        };
+        let base = image.disk.clone();
+        Self::start_at(dir, image, place, (&base, "raw"), initramfs, disks, None)
+    }
+
+    fn start(
+        image: Image,
+        place: Slot,
+        base: (&Path, &str),
+        initramfs: PathBuf,
+        disks: &[PathBuf],
+        resume: Option<&Path>,
+    ) -> Result<Self> {
+        Self::start_at(workplace()?, image, place, base, initramfs, disks, resume)
+    }
+
+    fn start_at(
+        dir: TempDir,
+        image: Image,
+        place: Slot,
+        (base, format): (&Path, &str),
+        initramfs: PathBuf,
+        disks: &[PathBuf],
+        resume: Option<&Path>,
+    ) -> Result<Self> {
+        let top = dir.path().join("root.qcow2");
+        overlay(&top, base, format)?;
+        let boot = Boot {
+            image: &image,
+            overlay: &top,
+            initramfs: &initramfs,
+            disks,
+            resume,
+        };
+        let qemu = Qemu::start(dir.path(), &boot)?;
+        Ok(Self {
+            qemu: Mutex::new(qemu),
+            agent: Mutex::new(None),
+            _slot: place,
+            dir,
+            image,
+            initramfs,
+            disks: Mutex::new(disks.to_vec()),
+        })
+    }
+
+    /// Waits until commands can be run.
+    ///
+    /// # Errors
+    /// Where the agent does not answer in time; the console's last lines are in the error.
+    pub fn await_agent(&self, limit: Duration) -> Result<()> {
+        // QEMU's socket has one visitor at a time.
+        *lock(&self.agent) = None;
+        let agent = Agent::connect(self.dir.path(), Instant::now() + limit)
+            .with_context(|| format!("console: {}", tail(&self.console(), 2000)))?;
+        *lock(&self.agent) = Some(agent);
+        Ok(())
+    }
+
+    /// Runs a shell command as root.
+    ///
+    /// # Errors
+    /// Where it does not end within `limit` (it is killed then) or the machine is gone; an exit
+    /// status other than 0 is no error.
+    pub fn run(&self, command: &str, limit: Duration) -> Result<Output> {
+        let deadline = Instant::now() + limit;
+        let running = self.start_command(command)?;
+        self.with_agent(|agent| agent.wait(running, deadline))
+            .with_context(|| format!("running {command:?} with {limit:?}"))
+    }
+
+    /// As [`Self::run`] with a minute's time, and any other exit status than 0 is an error.
+    ///
+    /// # Errors
+    /// As [`Self::run`], and where the command fails.
+    pub fn ok(&self, command: &str) -> Result<String> {
+        let output = self.run(command, Duration::from_secs(60))?;
+        if output.code != 0 {
+            anyhow::bail!(
+                "{command:?} ended with {}: {}{}",
+                output.code,
+                output.stdout,
+                output.stderr
+            );
+        }
+        Ok(output.stdout)
+    }
+
+    /// Starts a command and does not wait for it.
+    ///
+    /// # Errors
+    /// Where the machine is gone.
+    pub fn start_command(&self, command: &str) -> Result<Running> {
+        self.with_agent(|agent| agent.start(command))
+    }
+
+    /// The result of a started command, `None` while it runs.
+    ///
+    /// # Errors
+    /// Where the machine is gone.
+    pub fn finished(&self, running: Running) -> Result<Option<Output>> {
+        self.with_agent(|agent| agent.finished(running))
+    }
+
+    /// Waits for a started command, killing it at the end of `limit`.
+    ///
+    /// # Errors
+    /// Where it does not end in time or the machine is gone.
+    pub fn wait(&self, running: Running, limit: Duration) -> Result<Output> {
+        self.with_agent(|agent| agent.wait(running, Instant::now() + limit))
+    }
+
+    /// Writes a file (mode 0755) and the directories above it.
+    ///
+    /// # Errors
+    /// Where it cannot be written within a minute.
+    pub fn put(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        self.with_agent(|agent| agent.put(path, bytes, deadline))
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Where it is not there or cannot be read within a minute.
+    pub fn get(&self, path: &str) -> Result<Vec<u8>> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        self.with_agent(|agent| agent.get(path, deadline))
+    }
+
+    /// Takes the power away and gives it back: what was not written is lost. Waits for the agent,
+    /// which answers in emergency mode too.
+    ///
+    /// # Errors
+    /// Where the machine does not come back in four minutes.
+    pub fn power_cycle(&self) -> Result<()> {
+        let mut qemu = lock(&self.qemu);
+        if qemu.alive() {
+            qemu.command("system_reset", Value::Null)?;
+            qemu.command("cont", Value::Null)?;
+        } else {
+            let disks = lock(&self.disks).clone();
+            let boot = Boot {
+                image: &self.image,
+                overlay: &self.dir.path().join("root.qcow2"),
+                initramfs: &self.initramfs,
+                disks: &disks,
+                resume: None,
+            };
+            *qemu = Qemu::start(self.dir.path(), &boot)?;
+        }
+        drop(qemu);
+        self.await_agent(BOOT)
+    }
+
+    /// Kills QEMU at once; [`Self::power_cycle`] starts it again with the same disks.
+    pub fn kill(&self) {
+        lock(&self.qemu).kill();
+        *lock(&self.agent) = None;
+    }
+
+    /// Whether QEMU runs.
+    #[must_use]
+    pub fn alive(&self) -> bool {
+        lock(&self.qemu).alive()
+    }
+
+    /// QEMU's process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        lock(&self.qemu).id()
+    }
+
+    /// All of the serial console since the start.
+    #[must_use]
+    pub fn console(&self) -> String {
+        lock(&self.qemu).console()
+    }
+
+    /// The directory with this machine's sockets and logs.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Adds a disk to the running machine; it appears as the next `/dev/sdX`.
+    ///
+    /// # Errors
+    /// Where QEMU refuses it.
+    pub fn add_disk(&self, file: &Path) -> Result<()> {
+        let mut disks = lock(&self.disks);
+        let (number, file_name) = (disks.len(), file.to_string_lossy().into_owned());
+        let node = format!("disk{number}");
+        let mut qemu = lock(&self.qemu);
+        qemu.command(
+            "blockdev-add",
+            json!({"driver": "raw", "node-name": node, "file": {"driver": "file", "filename": file_name}}),
+        )?;
+        qemu.command(
+            "device_add",
+            json!({"driver": "scsi-hd", "id": format!("scsi{number}"), "drive": node,
+                   "bus": "scsi.0", "scsi-id": number, "serial": format!("LAB{number}")}),
+        )?;
+        disks.push(file.to_path_buf());
+        Ok(())
+    }
+
+    /// Sends a QMP command to QEMU, for what has no function here.
+    ///
+    /// # Errors
+    /// Where QEMU refuses it.
+    pub fn qemu(&self, command: &str, arguments: Value) -> Result<Value> {
+        lock(&self.qemu).command(command, arguments)
+    }
+
+    /// Stops the machine and saves its memory for a snapshot; it is of no use afterwards.
+    pub(crate) fn save(&self, file: &Path) -> Result<()> {
+        lock(&self.qemu).save(file)
+    }
+
+    fn with_agent<T>(&self, ask: impl FnOnce(&mut Agent) -> Result<T>) -> Result<T> {
+        let mut agent = lock(&self.agent);
+        ask(agent
+            .as_mut()
+            .context("the machine is off or still boots")?)
+    }
+}
+
+/// A directory for one machine's files; its name is short, as a UNIX socket's path must be.
+fn workplace() -> Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("nofail-lab-").tempdir()?)
+}
+
+/// The last `size` bytes of a text, at a character's border.
+fn tail(text: &str, size: usize) -> &str {
+    let mut start = text.len().saturating_sub(size);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    &text[start..]
+}
+
+/// Takes a lock even where a thread that had it panicked: the test has failed by then anyway.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,292 @@
+//! One QEMU process: its command line, its sockets, its end.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::channel::Channel;
+use crate::image::Image;
+use crate::process::{Guard, Guarded, run, run_text};
+use crate::tools;
+
+/// The kernel's command line: predictable `ethN`, messages of systemd on the serial console.
+const COMMAND_LINE: &str = "root=/dev/vda rw console=ttyS0 quiet mitigations=off net.ifnames=0 \
+     systemd.show_status=1 systemd.log_color=0 random.trust_cpu=on no_timer_check tsc=reliable";
+
+/// Free places for network cards put in later.
+pub const CARD_SLOTS: usize = 3;
+
+/// The program.
+const QEMU: &str = "/usr/bin/qemu-system-x86_64";
+
+/// Time for what QEMU answers by itself, without the guest.
+pub const PROMPT: Duration = Duration::from_secs(20);
+
+/// A running QEMU and the directory with its sockets, overlay and logs.
+#[derive(Debug)]
+pub struct Qemu {
+    process: Guarded,
+    control: Channel,
+    dir: PathBuf,
+}
+
+/// What to start.
+#[derive(Debug)]
+pub struct Boot<'a> {
+    /// Base image and kernel.
+    pub image: &'a Image,
+    /// Overlay on the image's disk or on a snapshot's disk.
+    pub overlay: &'a Path,
+    /// The initramfs, with a case's files where there are any.
+    pub initramfs: &'a Path,
+    /// Further disks, as `/dev/sda`, `/dev/sdb` … in this order.
+    pub disks: &'a [PathBuf],
+    /// Memory image to go on from, instead of booting.
+    pub resume: Option<&'a Path>,
+}
+
+impl Qemu {
+    /// Starts QEMU in `dir`.
+    ///
+    /// # Errors
+    /// Where it does not start; its own words are in the error.
+    pub fn start(dir: &Path, boot: &Boot<'_>) -> Result<Self> {
+        tools::require(&[QEMU, "/usr/bin/qemu-img", "/usr/bin/setpriv"])?;
+        let mut args = arguments(dir, boot);
+        if let Some(state) = boot.resume {
+            args.push("-incoming".to_owned());
+            args.push(format!("exec:cat '{}'", state.display()));
+        }
+        let log = dir.join("qemu.log");
+        let mut process = Guarded::start(Guard::Single, QEMU, &args, &log)?;
+        let deadline = Instant::now() + PROMPT;
+        let control = Channel::connect(&dir.join("qmp"), "QEMU", deadline).and_then(|mut qmp| {
+            qmp.execute("qmp_capabilities", Value::Null, deadline)?;
+            Ok(qmp)
+        });
+        match control {
+            Ok(control) => Ok(Self {
+                process,
+                control,
+                dir: dir.to_path_buf(),
+            }),
+            Err(error) => {
+                process.kill();
+                let said = fs::read_to_string(&log).unwrap_or_default();
+                Err(error.context(format!("QEMU did not start: {said}")))
+            }
+        }
+    }
+
+    /// Lets a machine that was started with [`Boot::resume`] run on, as soon as its state is read.
+    ///
+    /// # Errors
+    /// Where the state does not fit this QEMU or takes over a minute.
+    pub fn go_on(&mut self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let state = self.command("query-status", Value::Null).with_context(|| {
+                fs::read_to_string(self.dir.join("qemu.log")).unwrap_or_default()
+            })?;
+            // It was saved while stopped, and so it is stopped now.
+            if state["status"] != "inmigrate" {
+                break;
+            }
+            if Instant::now() > deadline {
+                bail!("reading the snapshot takes too long");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.command("cont", Value::Null)?;
+        Ok(())
+    }
+
+    /// Sends a QMP command.
+    ///
+    /// # Errors
+    /// Where QEMU refuses it or is silent.
+    pub fn command(&mut self, command: &str, arguments: Value) -> Result<Value> {
+        self.control
+            .execute(command, arguments, Instant::now() + PROMPT)
+    }
+
+    /// Whether the process still runs.
+    #[must_use]
+    pub fn alive(&mut self) -> bool {
+        self.process.alive()
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Kills it; what the guest had not written is lost, as at a power cut.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// All that came over the serial console so far.
+    #[must_use]
+    pub fn console(&self) -> String {
+        let bytes = fs::read(self.dir.join("console.log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Stops the guest and writes its memory and devices to `file`.
+    ///
+    /// # Errors
+    /// Where the migration fails or takes over two minutes.
+    pub fn save(&mut self, file: &Path) -> Result<()> {
+        self.command("stop", Value::Null)?;
+        let unlimited = serde_json::json!({"max-bandwidth": 1_u64 << 40});
+        self.command("migrate-set-parameters", unlimited)?;
+        let uri = format!("exec:cat > '{}'", file.display());
+        self.command("migrate", serde_json::json!({ "uri": uri }))?;
+        let deadline = Instant::now() + Duration::from_secs(120);
+        loop {
+            let state = self.command("query-migrate", Value::Null)?;
+            match state["status"].as_str() {
+                Some("completed") => return Ok(()),
+                Some("failed" | "cancelled") => bail!("QEMU could not save its state: {state}"),
+                _ if Instant::now() > deadline => bail!("saving the state takes too long"),
+                _ => std::thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    }
+}
+
+/// The version line, a part of a snapshot's name: another QEMU may not read its state.
+///
+/// # Errors
+/// Where QEMU is missing.
+pub fn version() -> Result<String> {
+    tools::require(&[QEMU])?;
+    let text = run_text(QEMU, &["--version"], PROMPT)?;
+    text.lines()
+        .next()
+        .map(str::to_owned)
+        .context("QEMU told no version")
+}
+
+/// The command line without paths, a part of a snapshot's name.
+#[must_use]
+pub fn recipe(image: &Image) -> String {
+    let nowhere = Path::new("");
+    let boot = Boot {
+        image,
+        overlay: nowhere,
+        initramfs: nowhere,
+        disks: &[],
+        resume: None,
+    };
+    arguments(nowhere, &boot).join(" ")
+}
+
+/// Makes a qcow2 overlay `overlay` that reads from `base` and takes all writes.
+///
+/// # Errors
+/// Where `qemu-img` fails.
+pub fn overlay(overlay: &Path, base: &Path, format: &str) -> Result<()> {
+    tools::require(&["/usr/bin/qemu-img"])?;
+    let (overlay, base) = (overlay.to_string_lossy(), base.to_string_lossy());
+    let args = [
+        "create", "-q", "-f", "qcow2", "-F", format, "-b", &*base, &*overlay,
+    ];
+    run("/usr/bin/qemu-img", &args, PROMPT)?;
+    Ok(())
+}
+
+/// The command line. Software emulation only: on these machines `/dev/kvm` may exist and hang.
+fn arguments(dir: &Path, boot: &Boot<'_>) -> Vec<String> {
+    let path = |name: &str| dir.join(name).display().to_string();
+    let memory = boot.image.variant.memory().to_string();
+    let mut args: Vec<String> = [
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-machine",
+        "q35,usb=off,vmport=off",
+        "-accel",
+        "tcg,thread=multi",
+        "-cpu",
+        "max",
+        "-smp",
+        "2",
+        "-m",
+        &memory,
+        "-rtc",
+        "base=utc,clock=host",
+        "-device",
+        "virtio-rng-pci",
+        "-device",
+        "vmgenid,guid=auto",
+        "-device",
+        "virtio-scsi-pci,id=scsi",
+        "-device",
+        "virtio-serial-pci",
+        "-append",
+        COMMAND_LINE,
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    let mut add = |option: &str, value: String| args.extend([option.to_owned(), value]);
+    add("-kernel", boot.image.kernel.image.display().to_string());
+    add("-initrd", boot.initramfs.display().to_string());
+    let (console, log) = (path("console"), path("console.log"));
+    add(
+        "-chardev",
+        format!("socket,id=console,path={console},server=on,wait=off,logfile={log},logappend=on"),
+    );
+    add("-serial", "chardev:console".to_owned());
+    for name in ["qmp", "qmp-bmc"] {
+        add("-qmp", format!("unix:{},server=on,wait=off", path(name)));
+    }
+    for (number, name) in ["agent", "data", "verdict"].into_iter().enumerate() {
+        let socket = path(name);
+        add(
+            "-chardev",
+            format!("socket,id={name},path={socket},server=on,wait=off"),
+        );
+        let number = number + 1;
+        add(
+            "-device",
+            format!("virtserialport,chardev={name},name=lab.{name},nr={number}"),
+        );
+    }
+    let root = boot.overlay.display();
+    add(
+        "-drive",
+        format!("file={root},format=qcow2,if=none,id=root,cache=unsafe,discard=unmap"),
+    );
+    add("-device", "virtio-blk-pci,drive=root".to_owned());
+    for (number, disk) in boot.disks.iter().enumerate() {
+        let disk = disk.display();
+        add(
+            "-drive",
+            format!("file={disk},format=raw,if=none,id=disk{number},cache=unsafe"),
+        );
+        add(
+            "-device",
+            format!("scsi-hd,drive=disk{number},bus=scsi.0,scsi-id={number},serial=LAB{number}"),
+        );
+    }
+    // The way to servers on this machine's loopback; the guest has no default route.
+    add("-netdev", "user,id=net0,ipv6=off".to_owned());
+    add(
+        "-device",
+        "virtio-net-pci,netdev=net0,mac=52:54:00:1a:b0:00,romfile=".to_owned(),
+    );
+    for slot in 1..=CARD_SLOTS {
+        add(
+            "-device",
+            format!("pcie-root-port,id=slot{slot},chassis={slot}"),
+        );
+    }
+    args
+}

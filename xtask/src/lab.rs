@@ -1,0 +1,208 @@
+//! `cargo xtask lab`: the lab's machines for people.
+
+use std::io::{BufRead, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use lab::corpus::Series;
+use lab::{Machine, Variant};
+
+/// Arguments of `cargo xtask lab`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Builds image and snapshot where they are missing, and tells the times.
+    Build {
+        /// The variant with libvirt and QEMU inside too.
+        #[arg(long)]
+        libvirt: bool,
+    },
+    /// Goes on from the snapshot; each line of standard input is a command.
+    Shell {
+        /// The variant with libvirt and QEMU inside.
+        #[arg(long)]
+        libvirt: bool,
+        /// Files to copy into /root first.
+        #[arg(long)]
+        put: Vec<PathBuf>,
+    },
+    /// Boots for real with this fstab (the root's line is added) and tells what became of it. The
+    /// disks are those of the random series, `/dev/sda` to `/dev/sdf`.
+    Boot {
+        /// The lines.
+        fstab: PathBuf,
+        /// Print the serial console too.
+        #[arg(long)]
+        console: bool,
+    },
+    /// Boots random fstabs for real, one JSON line each to standard output.
+    Boots {
+        /// How many.
+        #[arg(long)]
+        count: u64,
+        /// Seed of the series.
+        #[arg(long)]
+        seed: u64,
+        /// Number of the first case.
+        #[arg(long, default_value_t = 0)]
+        first: u64,
+        /// A nofail binary whose `boot` is compared with what really happened.
+        #[arg(long)]
+        nofail: Option<PathBuf>,
+    },
+    /// Removes all that the lab has cached.
+    Clean,
+}
+
+/// Does it.
+///
+/// # Errors
+/// Whatever went wrong in the lab.
+pub fn run(args: Args) -> Result<()> {
+    match args.command {
+        Command::Build { libvirt } => {
+            build(Variant::Plain)?;
+            if libvirt {
+                build(Variant::Libvirt)?;
+            }
+            Ok(())
+        }
+        Command::Shell { libvirt, put } => shell(variant(libvirt), &put),
+        Command::Boot { fstab, console } => boot(&fstab, console),
+        Command::Boots {
+            count,
+            seed,
+            first,
+            nofail,
+        } => boots(&Series {
+            seed,
+            first,
+            count,
+            nofail: nofail.as_deref(),
+        }),
+        Command::Clean => {
+            let dir = lab::cache::directory()?;
+            std::fs::remove_dir_all(&dir)
+                .with_context(|| format!("cannot remove {}", dir.display()))?;
+            println!("removed {}", dir.display());
+            Ok(())
+        }
+    }
+}
+
+fn variant(libvirt: bool) -> Variant {
+    if libvirt {
+        Variant::Libvirt
+    } else {
+        Variant::Plain
+    }
+}
+
+fn build(variant: Variant) -> Result<()> {
+    let mut clock = Instant::now();
+    let mut stage = |name: &str| {
+        println!("{name}: {:.1} s", clock.elapsed().as_secs_f32());
+        clock = Instant::now();
+    };
+    lab::kernel::kernel()?;
+    stage("kernel");
+    let image = lab::image::image(variant)?;
+    stage(&format!("image {}", image.disk.display()));
+    let snapshot = lab::snapshot::snapshot(variant)?;
+    stage(&format!("snapshot {}", snapshot.state.display()));
+    Ok(())
+}
+
+fn boot(fstab: &Path, console: bool) -> Result<()> {
+    let lines = std::fs::read(fstab).with_context(|| format!("cannot read {}", fstab.display()))?;
+    let mut boot = lab::ColdBoot::new().fstab(lines).empty_network();
+    for disk in lab::fstabs::disks() {
+        boot = boot.disk(disk);
+    }
+    let verdict = boot.verdict(Duration::from_secs(400))?;
+    if console {
+        println!("{}", verdict.serial_log);
+    }
+    println!("{:?} after {:.1} s", verdict.outcome, verdict.seconds);
+    for target in ["local-fs.target", "remote-fs.target", "multi-user.target"] {
+        match verdict.reached(target) {
+            Some(after) => println!("  {target} after {after:.1} s"),
+            None => println!("  {target} not reached"),
+        }
+    }
+    let kinds = [".mount", ".automount", ".swap"];
+    for (name, unit) in &verdict.units {
+        if kinds.iter().any(|kind| name.ends_with(kind)) {
+            println!("  {name}: {} ({}, {})", unit.active, unit.sub, unit.result);
+        }
+    }
+    Ok(())
+}
+
+fn boots(series: &Series<'_>) -> Result<()> {
+    let (mut done, mut wrong) = (0, 0);
+    lab::corpus::run(series, |record| {
+        done += 1;
+        println!("{}", serde_json::to_string(record)?);
+        for text in &record.disagreements {
+            eprintln!("seed {} case {}: {text}", record.seed, record.index);
+        }
+        if !record.disagreements.is_empty() {
+            wrong += 1;
+            eprintln!("{}", record.fstab);
+        }
+        eprintln!("{done} of {} booted, {:?}", series.count, record.outcome);
+        Ok(())
+    })?;
+    if series.nofail.is_some() {
+        eprintln!("{} of {done} boots were as foretold", done - wrong);
+        anyhow::ensure!(wrong == 0, "{wrong} of {done} boots were not as foretold");
+    }
+    Ok(())
+}
+
+fn shell(variant: Variant, put: &[PathBuf]) -> Result<()> {
+    let clock = Instant::now();
+    let machine = Machine::resume(variant)?;
+    eprintln!(
+        "a shell after {:.2} s; end it with ^D",
+        clock.elapsed().as_secs_f32()
+    );
+    for file in put {
+        let name = file.file_name().context("a file without a name")?;
+        let clock = Instant::now();
+        machine.put(
+            &format!("/root/{}", name.to_string_lossy()),
+            &std::fs::read(file)?,
+        )?;
+        eprintln!(
+            "put {} in {:.2} s",
+            file.display(),
+            clock.elapsed().as_secs_f32()
+        );
+    }
+    for line in std::io::stdin().lock().lines() {
+        let clock = Instant::now();
+        match machine.run(&line?, Duration::from_secs(600)) {
+            Ok(output) => {
+                print!("{}", output.stdout);
+                std::io::stdout().flush()?;
+                eprint!("{}", output.stderr);
+                eprintln!(
+                    "[{} after {:.2} s]",
+                    output.code,
+                    clock.elapsed().as_secs_f32()
+                );
+            }
+            Err(error) => eprintln!("{error:#}"),
+        }
+    }
+    Ok(())
+}
