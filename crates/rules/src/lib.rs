@@ -19,8 +19,8 @@ pub mod registry;
 pub mod resolver;
 pub mod rule;
 pub mod storage;
-pub mod units;
 pub mod switch;
+pub mod units;
 
 pub use engine::{Audit, NotChecked, Selection, audit};
 pub use finding::{Finding, Severity};

@@ -107,17 +107,16 @@ fn finding(estate: &Estate, name: &str, switch: &Switch, differences: &[Differen
 /// The lines to show: the first two of each block and side, so that one long block hides no other.
 fn telling(differences: &[Difference]) -> Vec<&Difference> {
     let mut seen: BTreeMap<(&str, bool), usize> = BTreeMap::new();
-    let mut first = |difference: &&Difference| {
+    let mut chosen = Vec::new();
+    for difference in differences {
         let block = difference.under.first().unwrap_or(&difference.place.text);
         let count = seen.entry((block, difference.running)).or_default();
         *count += 1;
-        *count <= 2
-    };
-    differences
-        .iter()
-        .filter(|d| first(d))
-        .take(SHOWN)
-        .collect()
+        if *count <= 2 && chosen.len() < SHOWN {
+            chosen.push(difference);
+        }
+    }
+    chosen
 }
 
 /// The line, with the block it stands under.
