@@ -6,6 +6,7 @@ use crate::rule::Rule;
 #[rustfmt::skip] // one line per rule, so that adding one touches one line
 pub const ALL: &[&Rule] = &[
     &crate::bmc::absent_or_unconfigured::RULE,
+    &crate::bmc::unverified::RULE,
     &crate::bridge::default_pvid_1::RULE,
     &crate::bridge::filtering_off_with_vlans::RULE,
     &crate::bridge::not_persistent::RULE,

@@ -1,4 +1,4 @@
-//! `bmc/absent-or-unconfigured`: the BMC that should save the host is not known to work.
+//! `bmc/absent-or-unconfigured`: the BMC that should save the host is not there, or not set up.
 
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
 use facts::{Evidence, Source};
@@ -7,7 +7,7 @@ use model::site;
 /// See [`DOC`].
 pub const RULE: Rule = Rule {
     id: "bmc/absent-or-unconfigured",
-    summary: "the host's BMC is absent, has no address, or was never seen to work",
+    summary: "the host's BMC is absent, unknown, or has no address",
     needs: &[],
     remedy: Remedy::Shown,
     doc: DOC,
@@ -22,7 +22,6 @@ Against each other: what the host itself sees of its BMC, and what site.toml say
 - site.toml names a BMC and firmware knows of none, or the addresses differ (error: the address in the
   runbook leads nowhere).
 - site.toml names this host and no BMC for it (warning).
-- site.toml names a BMC that nobody has seen working: no `verified` date (error).
 
 ## Why it matters
 The BMC is needed on the one day when everything else is gone, and that is when it is found out that
@@ -71,22 +70,8 @@ fn by_site(
     report: &mut Report,
 ) {
     let evidence = |key| host.estate.site_evidence("hosts", host.name(), key);
-    match planned {
-        Some(bmc) if bmc.verified.is_none() && !console => report.find(
-            Finding::new(
-                Severity::Error,
-                host.name(),
-                host.name(),
-                "nobody has seen this host's BMC working: it has no `verified` date",
-            )
-            .consequence("When it is needed is the wrong moment to learn that it does not answer")
-            .evidence_if(evidence(Some("bmc")).or_else(|| evidence(None)))
-            .fix(format!(
-                "nofail bmc check {}, then its date as `verified` in site.toml",
-                host.name()
-            )),
-        ),
-        None if intent.is_some() && !console => report.find(
+    if planned.is_none() && intent.is_some() && !console {
+        report.find(
             Finding::new(
                 Severity::Warning,
                 host.name(),
@@ -99,8 +84,7 @@ fn by_site(
                 "add [hosts.{}.bmc] with its address, or console = \"…\"",
                 host.name()
             )),
-        ),
-        _ => {}
+        );
     }
 }
 
