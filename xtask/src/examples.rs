@@ -70,7 +70,7 @@ fn snapshot(overlay: &Path) -> anyhow::Result<(PathBuf, String)> {
         .retain(|u| over.get(u.source.section()).is_none());
     // Who owns the tree's files here is nobody's business.
     for script in &mut snapshot.hooks.scripts {
-        (script.uid, script.gid, script.changed_at) = (0, 0, None);
+        (script.uid, script.gid) = (0, 0);
     }
     let file = base.with_extension("json");
     Ok((file, serde_json::to_string_pretty(&snapshot)? + "\n"))
@@ -85,9 +85,10 @@ fn lay(under: &mut Value, over: &Value) {
                 lay(under.entry(key).or_insert(Value::Null), value);
             }
         }
-        (Value::Array(under), Value::Array(over)) if by_name(under) && by_name(over) => {
+        (Value::Array(under), Value::Array(over)) if name_key(under, over).is_some() => {
+            let key = name_key(under, over).unwrap_or("name");
             for value in over {
-                match under.iter_mut().find(|u| u["name"] == value["name"]) {
+                match under.iter_mut().find(|u| u[key] == value[key]) {
                     Some(same) => lay(same, value),
                     None => under.push(value.clone()),
                 }
@@ -105,6 +106,9 @@ fn lay(under: &mut Value, over: &Value) {
     }
 }
 
-fn by_name(list: &[Value]) -> bool {
-    !list.is_empty() && list.iter().all(|v| v.get("name").is_some())
+/// The key that names every element of two lists.
+fn name_key(under: &[Value], over: &[Value]) -> Option<&'static str> {
+    let all = |key: &&&str| under.iter().chain(over).all(|v| v.get(**key).is_some());
+    let named = ["name", "path"].iter().find(all).copied();
+    named.filter(|_| !under.is_empty() && !over.is_empty())
 }
