@@ -276,10 +276,12 @@ pub struct UnitPlan {
     pub makefs: bool,
 }
 
-/// The targets, by name.
-pub(super) const LOCAL_FS: &str = "local-fs.target";
-pub(super) const REMOTE_FS: &str = "remote-fs.target";
-pub(super) const SWAP: &str = "swap.target";
+/// The target of local mounts: its failure means emergency mode.
+pub const LOCAL_FS: &str = "local-fs.target";
+/// The target of network mounts: its failure degrades the boot.
+pub const REMOTE_FS: &str = "remote-fs.target";
+/// The target of swap.
+pub const SWAP: &str = "swap.target";
 
 /// What one line becomes, looked at alone: duplicates are not seen, see [`plan`].
 pub fn unit_of(entry: &Entry, host: &Host) -> UnitPlan {

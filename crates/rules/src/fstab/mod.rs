@@ -9,3 +9,16 @@ pub mod missing_source;
 pub mod syntax;
 pub mod unstable_device_name;
 pub mod wrong_fstype;
+//! Rules on fstab: what the next boot makes of it.
+
+pub mod device_timeout_ignored;
+pub mod fsck_can_stop_boot;
+pub mod generator_gives_up;
+pub mod libvirt_requires_network_mount;
+pub mod missing_netdev;
+pub mod missing_nofail;
+pub mod network_behind_local;
+pub mod nofail_loses_ordering;
+pub mod ordering_cycle;
+mod planned;
+pub mod unbounded_mount_timeout;

@@ -1,0 +1,108 @@
+//! What the rules about the boot share: each line of fstab with the unit that systemd makes of it.
+
+use crate::Host;
+use analysis::boot::plan::{LOCAL_FS, PulledIn, Requirement, plan};
+use analysis::boot::{self, UnitPlan, escape, options};
+use facts::Evidence;
+use facts::fstab::Entry;
+
+/// One line and its unit.
+pub(super) struct Planned<'a> {
+    pub entry: &'a Entry,
+    pub plan: UnitPlan,
+}
+
+/// Every line of the host's fstab.
+pub(super) fn lines<'a>(host: &Host<'a>) -> Vec<Planned<'a>> {
+    let entries = &host.snapshot.fstab;
+    entries
+        .iter()
+        .zip(plan(entries, &boot::Host::of(host.snapshot)))
+        .map(|(entry, plan)| Planned { entry, plan })
+        .collect()
+}
+
+impl Planned<'_> {
+    /// The line as evidence, `needle` marked.
+    pub fn evidence(&self, needle: &str) -> Evidence {
+        let entry = self.entry;
+        let text = if entry.text.is_empty() {
+            format!(
+                "{} {} {} {} {} {}",
+                entry.source,
+                entry.target,
+                entry.fstype,
+                entry.options.join(","),
+                entry.dump,
+                entry.pass
+            )
+        } else {
+            entry.text.clone()
+        };
+        Evidence::line("/etc/fstab", entry.line, text).mark(needle)
+    }
+
+    /// The option field, for the caret.
+    pub fn option_field(&self) -> String {
+        self.entry.options.join(",")
+    }
+
+    /// Whether a target requires the mount itself (not merely its automount).
+    pub fn required_by(&self, target: &str) -> bool {
+        self.plan.pulled_in_by.iter().any(|link: &PulledIn| {
+            link.target == target
+                && link.requirement == Requirement::Requires
+                && Some(&link.unit) == self.plan.unit.as_ref()
+        })
+    }
+
+    /// Whether its failure means emergency mode.
+    pub fn stops_boot(&self) -> bool {
+        self.required_by(LOCAL_FS)
+    }
+
+    /// The option field with these options added, `defaults` given up for them.
+    pub fn with(&self, added: &[&str]) -> String {
+        let mut all: Vec<&str> = self
+            .entry
+            .options
+            .iter()
+            .map(String::as_str)
+            .filter(|option| *option != "defaults")
+            .collect();
+        for option in added {
+            if !options::has(&self.entry.options.join(","), &[option]) {
+                all.push(option);
+            }
+        }
+        if all.is_empty() {
+            all.push("defaults");
+        }
+        all.join(",")
+    }
+
+    /// How to say what to edit.
+    pub fn edit(&self, added: &[&str]) -> String {
+        format!(
+            "in /etc/fstab, line {}, make the options {}",
+            self.entry.line,
+            self.with(added)
+        )
+    }
+}
+
+/// The network mount that a path lies on or below, nearest first.
+pub(super) fn network_mount_above<'l, 'a>(
+    lines: &'l [Planned<'a>],
+    path: &str,
+) -> Option<&'l Planned<'a>> {
+    lines
+        .iter()
+        .filter(|line| {
+            line.plan.network
+                && line.plan.unit.is_some()
+                && !line.plan.mount_point.is_empty()
+                && escape::within(&escape::simplify(path), &line.plan.mount_point)
+        })
+        .max_by_key(|line| line.plan.mount_point.len())
+}
