@@ -82,7 +82,8 @@ fn function_until(
             }
             Kind::AtLeast(min) => bdd.at_least(min as usize, &args)?,
             Kind::Xor => bdd.xor(args[0], args[1])?,
-            Kind::Constant | Kind::Var(_) => bdd::FALSE,
+            Kind::Constant => bdd::TRUE,
+            Kind::Var(_) => bdd::FALSE,
         };
         finish(&mut done, &mut uses, gate, result, &local.args, n);
         root = result;

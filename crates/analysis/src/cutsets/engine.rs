@@ -15,6 +15,10 @@ use super::{CutSetError, Options};
 const FIRST_BUDGET: usize = 1 << 12;
 /// How much each budget is larger than the one before.
 const BUDGET_GROWTH: usize = 6;
+/// Only so many tries are worth budgets above this many nodes.
+const MIDDLE_TRIES: usize = 4;
+/// See [`MIDDLE_TRIES`].
+const MIDDLE_BUDGET: usize = 100_000;
 /// Only so many tries are worth the largest budgets.
 const LATE_TRIES: usize = 2;
 /// Budgets above this many nodes are late ones.
@@ -78,8 +82,16 @@ pub(crate) fn solve(
             });
         }
         budget = (budget * BUDGET_GROWTH).min(options.max_nodes);
-        let place = |strategy| strategies.iter().position(|s| *s == strategy);
+        // Among equals the families go first: they may end where every order fails, and their
+        // steps are bounded more tightly.
+        let place = |strategy| match strategy {
+            Strategy::Zbdd(_) => None,
+            Strategy::Bdd(_) => strategies.iter().position(|s| *s == strategy),
+        };
         ranking.sort_by(|a, b| b.0.total_cmp(&a.0).then(place(a.1).cmp(&place(b.1))));
+        if budget > MIDDLE_BUDGET {
+            ranking.truncate(MIDDLE_TRIES);
+        }
         if budget > LATE_BUDGET {
             ranking.truncate(LATE_TRIES);
         }

@@ -1,4 +1,5 @@
-//! The engine's working graph: gates over literals, in negation normal form, without constants.
+//! The engine's working graph: gates over literals, in negation normal form, without constants
+//! (but for the true that negates a gate through `xor`).
 //!
 //! Only `and`, `or`, `atleast` and two-argument `xor` remain; a negation stands only on a variable.
 //! Equal gates are one node (structural hashing), so that a node number is a function's identity.
@@ -198,6 +199,8 @@ impl Graph {
             [a, Lit::FALSE] | [Lit::FALSE, a] => a,
             [a, b] if a == b => Lit::FALSE,
             [a, b] if a == b.not() => Lit::TRUE,
+            [Lit::TRUE, a] | [a, Lit::TRUE] if !self.nodes[a.node()].kind.is_gate() => a.not(),
+            // The negation of a gate stays what it is: only variables may be negated.
             _ => self.raw_gate(Kind::Xor, args.to_vec()),
         }
     }

@@ -65,7 +65,7 @@ pub(crate) fn modules(graph: Graph) -> Vec<Part> {
 
 /// Which live gates are modules. Non-coherent gates are not, so that coherence of the whole can
 /// be decided on one diagram.
-fn detect(graph: &Graph) -> Vec<bool> {
+pub(crate) fn detect(graph: &Graph) -> Vec<bool> {
     let n = graph.nodes.len();
     let (mut first, mut second, mut last) = (vec![0u32; n], vec![0u32; n], vec![0u32; n]);
     let mut date = 0;

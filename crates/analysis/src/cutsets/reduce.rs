@@ -1,11 +1,14 @@
 //! Makes the working graph smaller without changing its minimal cut sets' function.
 //!
-//! Two rewritings, until neither finds anything: a gate with one parent of its own kind is merged
-//! into it, and arguments that always appear together under gates of one kind become one gate
-//! (the "factorisation" of the Faunet reduction, which turns common causes into pseudo-events).
+//! Three rewritings, until none finds anything: a gate with one parent of its own kind is merged
+//! into it; arguments that always appear together under gates of one kind become one gate (the
+//! "factorisation" of the Faunet reduction, which turns common causes into pseudo-events); and what
+//! decides a module on its own is taken as decided in the rest of it (`x or f(x)` is
+//! `x or f(false)`, `x and f(x)` is `x and f(true)`).
 
 use super::graph::{Graph, Kind, Lit};
 use super::hash::FastMap;
+use super::modules;
 
 /// Rounds are bounded: each costs the size of the graph, and later ones find little.
 const MAX_ROUNDS: usize = 12;
@@ -75,10 +78,46 @@ fn groups(graph: &Graph, parents: &[Vec<u32>]) -> FastMap<u32, u32> {
     group_of
 }
 
+/// What decides a module on its own.
+struct Deciders {
+    /// For each node, the constant that it may be taken for where it does not decide.
+    elsewhere: Vec<Option<Lit>>,
+    /// The gates whose arguments decide: module tops, and gates of the same kind right under them.
+    decided: Vec<bool>,
+}
+
+fn deciders(graph: &Graph) -> Deciders {
+    let is_module = modules::detect(graph);
+    let mut elsewhere = vec![None; graph.nodes.len()];
+    let mut decided = vec![false; graph.nodes.len()];
+    for (top, node) in graph.nodes.iter().enumerate() {
+        let constant = match node.kind {
+            Kind::Or => Lit::FALSE,
+            Kind::And => Lit::TRUE,
+            _ => continue,
+        };
+        if !is_module[top] {
+            continue;
+        }
+        let mut stack = vec![top];
+        while let Some(gate) = stack.pop() {
+            decided[gate] = true;
+            for arg in graph.nodes[gate].args.iter().filter(|arg| !arg.negated()) {
+                let at = arg.node();
+                if elsewhere[at].replace(constant).is_none() && graph.nodes[at].kind == node.kind {
+                    stack.push(at);
+                }
+            }
+        }
+    }
+    Deciders { elsewhere, decided }
+}
+
 fn rebuild(old: &Graph) -> Graph {
     let live = old.reachable();
     let parents = parents(old);
     let group_of = groups(old, &parents);
+    let deciders = deciders(old);
     let mut members: FastMap<u32, Vec<u32>> = FastMap::default();
     for (&member, &group) in &group_of {
         members.entry(group).or_default().push(member);
@@ -97,6 +136,12 @@ fn rebuild(old: &Graph) -> Graph {
                 let mut args = Vec::with_capacity(node.args.len());
                 let mergeable = matches!(kind, Kind::And | Kind::Or);
                 for &arg in &node.args {
+                    if let (false, Some(constant)) =
+                        (deciders.decided[index], deciders.elsewhere[arg.node()])
+                    {
+                        args.push(with_sign(constant, arg.negated()));
+                        continue;
+                    }
                     if let Some(group) = group_of.get(&(arg.0 >> 1)) {
                         let lit = *group_lit.entry(*group).or_insert_with(|| {
                             let mut list = members.get(group).cloned().unwrap_or_default();
