@@ -10,7 +10,6 @@ mod files;
 mod fstab;
 mod hooks;
 mod host;
-mod host;
 mod kernel;
 mod mount_points;
 mod mounts;
