@@ -65,13 +65,7 @@ fn check(host: &Host<'_>, report: &mut Report) {
         }
         let lines: Vec<String> = entries.iter().map(|e| e.line.to_string()).collect();
         let subject = line::subject(first);
-        let field = |e: &Entry| {
-            if e.is_swap() {
-                e.source.clone()
-            } else {
-                e.target.clone()
-            }
-        };
+        let field = if first.is_swap() { 1 } else { 2 };
         let mut finding = Finding::new(
             Severity::Warning,
             host.name(),
@@ -84,7 +78,7 @@ fn check(host: &Host<'_>, report: &mut Report) {
         ))
         .fix("keep one of the lines");
         for entry in others.iter().chain(std::iter::once(first)) {
-            finding = finding.evidence(line::evidence(entry).mark(&field(entry)));
+            finding = finding.evidence(line::mark_field(entry, field));
         }
         report.find(finding);
     }

@@ -47,11 +47,6 @@ fn check(host: &Host<'_>, report: &mut Report) {
         if entry.pass == 0 || !kind.is_remote() || matches!(kind, SourceKind::Iscsi { .. }) {
             continue;
         }
-        let place = line::evidence(entry);
-        // The last field of the six; a mark by text would find an earlier digit.
-        let text = place.text.clone().unwrap_or_default();
-        let column = text.trim_end().chars().count();
-        let place = place.at(u32::try_from(column).unwrap_or(1), 1);
         report.find(
             Finding::new(
                 Severity::Info,
@@ -63,7 +58,7 @@ fn check(host: &Host<'_>, report: &mut Report) {
                 ),
             )
             .consequence("systemd ignores it with a message at every boot")
-            .evidence(place)
+            .evidence(line::mark_field(entry, 6))
             .fix(format!("write 0 as the sixth field of line {}", entry.line)),
         );
     }

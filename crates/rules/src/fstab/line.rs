@@ -26,6 +26,24 @@ pub fn evidence(entry: &Entry) -> Evidence {
     Evidence::line(PATH, entry.line, text)
 }
 
+/// The line as evidence with one field (1 to 6) marked; the whole line where it lacks that field.
+pub fn mark_field(entry: &Entry, wanted: u32) -> Evidence {
+    let evidence = evidence(entry);
+    let text = evidence.text.clone().unwrap_or_default();
+    let (mut column, mut field) = (1, 0);
+    for word in text.split_inclusive([' ', '\t']) {
+        let bare = word.trim_end_matches([' ', '\t']);
+        if !bare.is_empty() {
+            field += 1;
+            if field == wanted {
+                return evidence.at(column, u32::try_from(bare.chars().count()).unwrap_or(1));
+            }
+        }
+        column += u32::try_from(word.chars().count()).unwrap_or(0);
+    }
+    evidence
+}
+
 /// What a person calls the line: its mount point, or its source for swap.
 pub fn subject(entry: &Entry) -> String {
     if entry.is_swap() {

@@ -104,7 +104,7 @@ fn report_line(host: &Host<'_>, entry: &Entry, report: &mut Report) {
             format!("no block device of this host is {}", entry.source),
         )
         .consequence(consequence)
-        .evidence(line::evidence(entry).mark(&entry.source))
+        .evidence(line::mark_field(entry, 1))
         .fix(format!(
             "correct or remove line {} (`lsblk -f` shows what is there), or add nofail if the disk may be absent",
             entry.line

@@ -128,7 +128,7 @@ fn local(host: &Host<'_>, entry: &Entry, device: &BlockDevice, report: &mut Repo
     let (severity, consequence) = weight(entry);
     let mut finding = Finding::new(severity, host.name(), line::subject(entry), message)
         .consequence(consequence)
-        .evidence(mark_type(entry))
+        .evidence(line::mark_field(entry, 3))
         .evidence(Evidence::measured(name, measured));
     finding = match real {
         Some(real) => finding.fix(format!(
@@ -172,7 +172,7 @@ fn remote(host: &Host<'_>, entry: &Entry, right: &[&str], report: &mut Report) {
             ),
         )
         .consequence(consequence)
-        .evidence(mark_type(entry))
+        .evidence(line::mark_field(entry, 3))
         .fix(format!(
             "write {} instead of {} in line {}, with nofail and x-systemd.mount-timeout=30s",
             right[0], entry.fstype, entry.line
@@ -194,25 +194,6 @@ fn weight(entry: &Entry) -> (Severity, &'static str) {
             "The mount fails at every boot; what lies there is missing",
         )
     }
-}
-
-/// The line with its type marked. The first occurrence may stand in another field.
-fn mark_type(entry: &Entry) -> Evidence {
-    let evidence = line::evidence(entry);
-    let text = evidence.text.clone().unwrap_or_default();
-    let mut column = 1;
-    let mut field = 0;
-    for word in text.split_inclusive([' ', '\t']) {
-        let bare = word.trim_end_matches([' ', '\t']);
-        if !bare.is_empty() {
-            field += 1;
-            if field == 3 {
-                return evidence.at(column, u32::try_from(bare.chars().count()).unwrap_or(1));
-            }
-        }
-        column += u32::try_from(word.chars().count()).unwrap_or(0);
-    }
-    evidence
 }
 
 /// Types whose content blkid and nofail recognise: nothing there is a fact for these.

@@ -79,7 +79,7 @@ fn check(host: &Host<'_>, report: &mut Report) {
                 ),
             )
             .consequence(consequence)
-            .evidence(line::evidence(entry).mark(&entry.target))
+            .evidence(line::mark_field(entry, 2))
             .evidence(Evidence::measured(&target, bare(point)))
             .fix(format!("mount {target}")),
         );
@@ -93,8 +93,20 @@ pub(super) fn bare(point: &MountPoint) -> String {
         (_, Some(0)) => "an empty local directory".to_owned(),
         (_, Some(n)) => {
             let some = point.examples.join(", ");
-            format!("a local directory with {n} entries: {some}")
+            format!(
+                "a local directory with {}: {some}",
+                counted(n, "", "").trim_end()
+            )
         }
         _ => "a local directory".to_owned(),
+    }
+}
+
+/// `1 entry lies `, `2 entries lie `.
+pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
+    if n == 1 {
+        format!("1 entry {one}")
+    } else {
+        format!("{n} entries {many}")
     }
 }

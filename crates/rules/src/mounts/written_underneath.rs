@@ -77,13 +77,16 @@ fn check(host: &Host<'_>, report: &mut Report) {
                 },
                 host.name(),
                 &target,
-                format!("{entries} entries lie {where_} {target}"),
+                format!(
+                    "{}{where_} {target}",
+                    super::expected_but_absent::counted(entries, "lies ", "lie ")
+                ),
             )
             .consequence(
                 "They take room on the file system below and are missing where they belong",
             )
             .evidence(Evidence::measured(&target, bare(point)))
-            .evidence(line::evidence(entry).mark(&entry.target))
+            .evidence(line::mark_field(entry, 2))
             .fix(format!(
                 "mount --bind / /mnt/below, then look into /mnt/below{target}"
             )),
