@@ -205,3 +205,76 @@ fn tree_error(reader: &dyn HostReader, path: &str, fstab: &[Entry], error: &io::
         _ => Blind::Unreadable(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LocalReader;
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::{Duration, Instant};
+
+    fn entry(target: &str, fstype: &str) -> Entry {
+        let text = format!("nas-01:/e {target} {fstype} defaults 0 0\n");
+        facts::fstab::parse(&text).entries().remove(0)
+    }
+
+    fn reason(blind: Blind) -> String {
+        match blind {
+            Blind::Unreadable(reason) => reason,
+            Blind::Absent => "absent".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_tree_does_not_hold_what_is_mounted_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["usr", "etc", "mnt/nas", "srv"] {
+            std::fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        std::fs::write(dir.path().join("etc/os-release"), "").unwrap();
+        // What lies in the bare directory is not what the mount holds.
+        std::fs::write(dir.path().join("mnt/nas/x"), "abc").unwrap();
+        std::fs::write(dir.path().join("srv/x"), "abc").unwrap();
+        let reader = LocalReader::rooted(dir.path()).unwrap();
+        let fstab = [
+            entry("/mnt/nas", "nfs"),
+            entry("/var", "ext4"),
+            entry("/", "xfs"),
+        ];
+        let mut eyes = Eyes::new(&reader, &Options::default(), &fstab);
+        assert!(reason(eyes.stat("/mnt/nas/x").unwrap_err()).contains("not mounted here"));
+        assert!(reason(eyes.stat("/var/x").unwrap_err()).contains("file system of its own"));
+        assert!(reason(eyes.stat("/dev/sda").unwrap_err()).contains("no devices"));
+        assert_eq!(reason(eyes.stat("/srv/y").unwrap_err()), "absent");
+        assert_eq!(eyes.stat("/srv/x").unwrap().size, 3);
+        assert_eq!(eyes.head("/srv/x", 2).unwrap(), b"ab");
+        assert_eq!(eyes.list("/srv").unwrap(), ["x"]);
+        assert!(eyes.space("/srv").is_err());
+    }
+
+    #[test]
+    fn a_tree_of_few_files_does_not_say_that_others_are_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let reader = LocalReader::rooted(dir.path()).unwrap();
+        let mut eyes = Eyes::new(&reader, &Options::default(), &[]);
+        assert!(reason(eyes.stat("/srv/y").unwrap_err()).contains("in this tree"));
+    }
+
+    #[test]
+    fn what_does_not_answer_costs_its_deadline_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let silent = dir.path().join("silent");
+        std::fs::write(&silent, "#!/bin/sh\nexec sleep 20\n").unwrap();
+        std::fs::set_permissions(&silent, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let options = Options {
+            deadline: Duration::from_millis(300),
+            probe_program: silent,
+        };
+        let reader = LocalReader::live().unwrap();
+        let mut eyes = Eyes::new(&reader, &options, &[]);
+        let began = Instant::now();
+        let why = reason(eyes.stat("/mnt/nas/vms/x").unwrap_err());
+        assert_eq!(why, "did not answer within 0.3 s");
+        assert!(began.elapsed() < Duration::from_secs(5));
+    }
+}

@@ -104,9 +104,11 @@ impl Gallery<'_> {
             {
                 disk.data_file = Some(file.clone());
             }
-            // Read from the live status before, where there is one: the images say the same, and
-            // are what the next start uses.
-            disk.backing = found.links;
+            // The images are what the next start uses. Where they cannot be read to the end, what
+            // the live status told may reach further.
+            if found.end.broken().is_none() || found.links.len() >= disk.backing.len() {
+                disk.backing = found.links;
+            }
             disk.chain_broken = found.end.broken();
         }
         for file in &guest.files {

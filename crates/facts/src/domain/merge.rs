@@ -40,8 +40,8 @@ pub fn merge(definition: Guest, status: Guest) -> Guest {
 fn join_disk(disk: &mut Disk, live: Disk) {
     if disk.source == live.source && disk.kind == live.kind {
         if disk.backing.is_empty() && !disk.chain_ends {
+            // The definition still leaves it open: the next start looks into the images anew.
             disk.backing = live.backing;
-            disk.chain_ends = live.chain_ends;
             for link in &mut disk.backing {
                 "live status".clone_into(&mut link.read_from);
             }

@@ -93,7 +93,7 @@ fn live_status_gives_state_taps_and_the_chain() {
         .collect();
     assert_eq!(chain, ["/var/lib/libvirt/images/base.qcow2"]);
     assert_eq!(guest.disks[0].backing[0].format.as_deref(), Some("qcow2"));
-    assert!(guest.disks[0].chain_ends);
+    assert!(!guest.disks[0].chain_ends, "the definition leaves it open");
     // The running guest dropped the optional CD-ROM; its definition did not.
     assert_eq!(
         guest.disks[2].source.as_deref(),
