@@ -19,6 +19,45 @@ fn lan_parameters_of_a_configured_channel() {
 }
 
 #[test]
+fn what_ipmi_sim_answers_before_and_after_it_is_configured() {
+    // ipmitool raw 0x06 0x42 0x01 and 0x0f: a LAN channel, the system interface.
+    let channel = [0x01, 0x04, 0x01, 0x81, 0xf2, 0x1b, 0, 0, 0];
+    assert_eq!(ipmi::channel_medium(&channel), Ok(ipmi::MEDIUM_LAN));
+    let system = [0x0f, 0x0c, 0x05, 0x00, 0xf2, 0x1b, 0, 0, 0];
+    assert_eq!(ipmi::channel_medium(&system), Ok(0x0c));
+    // ipmitool raw 0x0c 0x02 0x01 3|4|20 0 0.
+    let mut bmc = Bmc::default();
+    ipmi::apply(&mut bmc, Parameter::Address, &[0x11, 0, 0, 0, 0]).unwrap();
+    ipmi::apply(&mut bmc, Parameter::AddressSource, &[0x11, 0]).unwrap();
+    ipmi::apply(&mut bmc, Parameter::Vlan, &[0x11, 0, 0]).unwrap();
+    assert_eq!(bmc.address.as_deref(), Some("0.0.0.0"));
+    assert_eq!(bmc.address_source.as_deref(), Some("unspecified"));
+    assert_eq!(bmc.vlan, None);
+    ipmi::apply(
+        &mut bmc,
+        Parameter::Address,
+        &[0x11, 0x0a, 0x32, 0x01, 0x0c],
+    )
+    .unwrap();
+    ipmi::apply(&mut bmc, Parameter::Vlan, &[0x11, 0x64, 0x80]).unwrap();
+    assert_eq!(bmc.address.as_deref(), Some("10.50.1.12"));
+    assert_eq!(bmc.vlan, Some(100));
+}
+
+#[test]
+fn a_whole_table_is_searched() {
+    let mut table = vec![1, 6, 0, 0, 1, 2];
+    table.extend(b"Board\0Serial\0\0");
+    table.extend([2, 4, 1, 0, 0, 0]);
+    let before = table.len();
+    table.extend([38, 8, 0x1d, 0, 4, 0x20, 0x20, 0, 0, 0, 127, 4, 0, 0, 0, 0]);
+    assert_eq!(smbios::find(&table).unwrap().interface, "SSIF");
+    assert_eq!(smbios::find(&table[..before]), None);
+    assert_eq!(smbios::find(&[1, 0, 0, 0]), None);
+    assert_eq!(smbios::find(&[1, 200, 0, 0]), None);
+}
+
+#[test]
 fn short_and_refused_responses() {
     let mut bmc = Bmc::default();
     let short = ipmi::apply(&mut bmc, Parameter::Address, &[0x11, 10]);

@@ -118,5 +118,5 @@ async fn property(
         )
         .await?;
     let value: zbus::OwnedVariant = reply.body().deserialize()?;
-    Ok(String::try_from(value)?)
+    String::try_from(value)
 }
