@@ -163,7 +163,9 @@ impl Input {
         estate.site = Some(site);
         add_switches(&mut estate, |capture| {
             let file = base.join(capture);
-            std::fs::read_to_string(&file)
+            // A terminal's log may hold bytes of any character set.
+            std::fs::read(&file)
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
                 .with_context(|| format!("cannot read {}", file.display()))
         });
         Ok(estate)

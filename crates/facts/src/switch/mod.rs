@@ -2,17 +2,21 @@
 //!
 //! [`parse`] makes a [`Switch`] of one saved text (a whole terminal session, or one command's
 //! output), [`Switch::merge`] joins several texts of one switch, [`Switch::port`] finds a port by
-//! any abbreviation of its name, [`compare::unsaved`] tells running and start-up apart.
+//! any abbreviation of its name, [`compare::unsaved`] tells running and start-up apart,
+//! [`diff::diff`] what two states differ in, in meaning.
 //!
 //! Order of reading: [`terminal`] undoes what a terminal does to a text, `session` cuts it into
 //! outputs, `output` has one file per command.
 
 mod command;
 pub mod compare;
+pub mod diff;
 mod merge;
 mod name;
 mod output;
 mod parse;
+#[cfg(test)]
+mod properties;
 mod session;
 pub mod terminal;
 #[cfg(test)]

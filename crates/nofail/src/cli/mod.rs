@@ -9,6 +9,7 @@ pub mod incident;
 pub mod init;
 pub mod read;
 pub mod rules;
+pub mod switch;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
@@ -112,6 +113,8 @@ pub enum Command {
     Man(completions::Man),
     /// List the rules, or show one's page.
     Rules(rules::Args),
+    /// What changed on a switch, and the lines that mend a finding.
+    Switch(switch::Args),
 }
 
 /// Parses the command line, runs the command, prints errors. Never panics on input.
@@ -129,6 +132,7 @@ pub fn main() -> ExitCode {
         Command::Completions(args) => completions::completions(args),
         Command::Man(args) => completions::man(args),
         Command::Rules(args) => rules::run(args, format),
+        Command::Switch(args) => switch::run(args, format),
     };
     match ended {
         Ok(exit) => exit.into(),
