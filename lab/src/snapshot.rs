@@ -43,7 +43,7 @@ pub fn snapshot(variant: Variant) -> Result<Snapshot> {
 }
 
 /// What is run in the machine before it is saved: systemd done, clean pages given up, disk written.
-const SETTLE: &str = "for i in $(seq 300); do s=$(systemctl is-system-running); \
+const SETTLE: &str = "for i in $(seq 1000); do s=$(systemctl is-system-running); \
      case $s in running|degraded|maintenance) break;; esac; sleep 0.5; done; echo $s; systemctl stop lab-verdict.service; sync; echo 3 > /proc/sys/vm/drop_caches";
 
 /// Boots, waits until systemd is done, and saves.
@@ -51,7 +51,7 @@ fn make(dir: &Path, image: &Image) -> Result<()> {
     let place = cache::slot(Instant::now() + PLACE)?;
     let machine = Machine::boot_in(image.clone(), place, &[], &[])?;
     machine.await_agent(BOOT)?;
-    let output = machine.run(SETTLE, Duration::from_secs(180))?;
+    let output = machine.run(SETTLE, Duration::from_secs(600))?;
     if output.stdout.trim() != "running" {
         let failed = machine.run("systemctl --failed --no-pager", Duration::from_secs(30))?;
         bail!(
