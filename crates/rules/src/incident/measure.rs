@@ -76,12 +76,10 @@ fn judge(item: &Item, estate: &Estate, audit: &Audit, today: Date) -> Measured {
         .iter()
         .flat_map(|check| gaps(check, estate, audit))
         .collect();
-    if item.checks.is_empty() {
-        gaps.insert(
-            item.uncovered
-                .clone()
-                .unwrap_or_else(|| "no check covers it".to_owned()),
-        );
+    // An item that checks cover only in part never holds by them alone.
+    gaps.extend(item.uncovered.clone());
+    if item.checks.is_empty() && gaps.is_empty() {
+        gaps.insert("no check covers it".to_owned());
     }
     let mut measured = Measured {
         id: item.id.clone(),
@@ -126,8 +124,6 @@ fn judge(item: &Item, estate: &Estate, audit: &Audit, today: Date) -> Measured {
                 .push(Evidence::measured("confirmation", &said));
             measured.reasons.insert(0, said);
         }
-    } else if let Some(part) = &item.uncovered {
-        measured.reasons.push(format!("covered in part: {part}"));
     }
     measured
 }

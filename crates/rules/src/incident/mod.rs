@@ -52,7 +52,7 @@ pub struct Item {
     /// What measures it; it holds when every check is quiet.
     #[serde(default)]
     pub checks: Vec<Check>,
-    /// Why no check covers it, or covers it only in part.
+    /// What of it no check covers, and why; then it holds by a person's word only.
     pub uncovered: Option<String>,
     /// A person's word.
     pub confirmed: Option<Confirmation>,

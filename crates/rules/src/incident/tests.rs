@@ -54,6 +54,16 @@ fn a_quiet_rule_holds_and_a_firing_one_breaks() {
 }
 
 #[test]
+fn an_item_covered_in_part_does_not_hold_by_its_checks() {
+    let file = FILE.replace(
+        "text = \"bind-02",
+        "uncovered = \"the watch\"\ntext = \"bind-02",
+    );
+    assert_eq!(states(&file, &estate(true), 5)[0], State::NotChecked);
+    assert_eq!(states(&file, &estate(false), 5)[0], State::Broken);
+}
+
+#[test]
 fn a_confirmation_expires() {
     assert_eq!(states(FILE, &estate(true), 8)[1], State::Expired);
 }
