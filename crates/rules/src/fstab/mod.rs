@@ -1,4 +1,6 @@
 //! Rules on fstab: its lines (helpers in `line`), and what the next boot makes of them (`planned`).
+//! Rules on `/etc/fstab`. Helpers that several of them share are in `line` (the line as text) and
+//! `planned` (the unit that systemd makes of it).
 
 pub mod circular_name_resolution;
 pub mod device_timeout_ignored;
