@@ -314,6 +314,95 @@ mod tests {
         assert_eq!(up.vlans.pvid, Some(1));
     }
 
+    /// The profiles as NetworkManager 1.42 and systemd 252 brought them up on a real kernel.
+    #[test]
+    fn real_tools_restore_what_is_foretold() {
+        let mut profiles = Vec::new();
+        for (name, bridge, port) in [
+            (
+                "nma",
+                "vlan-filtering=true\nvlan-default-pvid=0\nvlans=100 pvid untagged, 10, 20-22",
+                "",
+            ),
+            ("nmb", "vlan-filtering=true", "vlans=100 pvid untagged, 10"),
+            (
+                "nmc",
+                "vlan-filtering=true\nvlan-default-pvid=7\nvlans=10-12, 30 untagged",
+                "vlans=7, 9 pvid",
+            ),
+            (
+                "nme",
+                "vlan-filtering=true\nvlans=1, 5",
+                "vlans=1 pvid untagged, 5",
+            ),
+        ] {
+            let head = "[connection]\ninterface-name=";
+            profiles.push(nm(&format!(
+                "{head}{name}\ntype=bridge\n[bridge]\n{bridge}\n"
+            )));
+            profiles.push(nm(&format!(
+                "{head}{name}p\ntype=dummy\nmaster={name}\n[bridge-port]\n{port}\n"
+            )));
+        }
+        let vlan = "[BridgeVLAN]\n";
+        for (name, netdev, own, port) in [
+            (
+                "nda",
+                "DefaultPVID=none",
+                format!("{vlan}PVID=100\nEgressUntagged=100\n{vlan}VLAN=10-12"),
+                format!("{vlan}VLAN=10-12\n{vlan}PVID=100\nEgressUntagged=100"),
+            ),
+            ("ndb", "", String::new(), format!("{vlan}VLAN=10-12")),
+            (
+                "ndc",
+                "DefaultPVID=7",
+                format!("{vlan}VLAN=5"),
+                format!("{vlan}PVID=9"),
+            ),
+            (
+                "ndd",
+                "",
+                format!("{vlan}PVID=100\nEgressUntagged=100"),
+                format!("{vlan}EgressUntagged=30-31"),
+            ),
+        ] {
+            let texts = [
+                (
+                    "a.netdev",
+                    format!(
+                        "[NetDev]\nName={name}\nKind=bridge\n[Bridge]\nVLANFiltering=yes\n{netdev}\n"
+                    ),
+                ),
+                ("a.network", format!("[Match]\nName={name}\n{own}\n")),
+                (
+                    "b.network",
+                    format!("[Match]\nName={name}p\n[Network]\nBridge={name}\n{port}\n"),
+                ),
+            ];
+            for (file, text) in &texts {
+                profiles.extend(networkd::parse(file, text).unwrap());
+            }
+        }
+        let shown = include_str!(
+            "../../../../testdata/fixtures/bridge/restored-by-networkmanager-and-networkd.json"
+        );
+        let shown = crate::bridge::parse_vlan_show(shown).unwrap();
+        for bridge in ["nma", "nmb", "nmc", "nme", "nda", "ndb", "ndc", "ndd"] {
+            let port = format!("{bridge}p");
+            for (entry, asked) in [(bridge, None), (port.as_str(), Some(port.as_str()))] {
+                let foretold = restores(&profiles, bridge, asked).unwrap();
+                // An entry without any VLAN is not shown.
+                let real = shown.iter().find(|p| p.name == entry).map(|p| Entries {
+                    pvid: p.pvid,
+                    untagged: p.untagged.clone(),
+                    tagged: p.tagged.clone(),
+                });
+                assert!(foretold.vlan_filtering);
+                assert_eq!(foretold.vlans, real.unwrap_or_default(), "{entry}");
+            }
+        }
+    }
+
     #[test]
     fn name_patterns() {
         assert!(glob("en*", "eno1") && glob("e?o[0-9]", "eno1") && glob("*", ""));
