@@ -148,6 +148,19 @@ fn an_image_that_is_cut_short_or_empty() {
     }
 }
 
+#[test]
+fn an_ntfs_boot_sector_with_absurd_sizes_is_no_overflow() {
+    let mut bytes = vec![0_u8; 4096];
+    bytes[3..11].copy_from_slice(b"NTFS    ");
+    bytes[11..13].copy_from_slice(&0x8000_u16.to_le_bytes());
+    (bytes[13], bytes[64]) = (256_u16.wrapping_sub(47) as u8, 127);
+    let read = |offset: u64, length: usize| {
+        let offset = usize::try_from(offset).ok()?;
+        Some(bytes.get(offset..offset + length)?.to_vec())
+    };
+    assert_eq!(probe(&Image::new(4096, &read)), []);
+}
+
 /// Offsets at which some format looks first, and magics that may stand there.
 const PLANTED: &[(usize, &[u8])] = &[
     (1080, b"\x53\xef"),

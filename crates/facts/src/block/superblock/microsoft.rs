@@ -94,10 +94,10 @@ fn ntfs(image: &Image<'_>) -> Option<Signature> {
         0 => return None,
         // Over 128 it is the negative of a power of two.
         n if n > 128 => sector.checked_shl(256 - u32::from(n))?,
-        n => sector * u64::from(n),
+        n => sector.checked_mul(u64::from(n))?,
     };
     let record = match i8::from_le_bytes([boot[64]]) {
-        n if n > 0 => cluster * u64::from(n.unsigned_abs()),
+        n if n > 0 => cluster.checked_mul(u64::from(n.unsigned_abs()))?,
         n => 1_u64.checked_shl(u32::from(n.unsigned_abs()))?,
     };
     let serial = le64(&boot, 72)?;
