@@ -108,6 +108,12 @@ fn hooks_in_the_order_in_which_libvirt_runs_them() {
         vlan,
     );
     link(root, "etc/libvirt/hooks/network", "/nowhere");
+    let unknown = read(root).hooks.scripts[0].interpreter_present.clone();
+    assert!(
+        unknown.unreadable().is_some(),
+        "a tree of configuration only"
+    );
+    put(root, "usr/bin/sh", "x");
     put(root, "usr/bin/env", "x");
     mode(root, "usr/bin/env", 0o755);
     let snapshot = read(root);
@@ -123,6 +129,10 @@ fn hooks_in_the_order_in_which_libvirt_runs_them() {
     );
     assert!(scripts[0].sets_vlans);
     assert_eq!(scripts[0].mode, 0o755);
+    assert!(
+        scripts[0].label.unreadable().is_some(),
+        "no labels in this tree"
+    );
     assert_eq!(
         scripts[0].interpreter_present,
         Known::Known(false),

@@ -91,16 +91,7 @@ fn one(
         }
     };
     let mut found = described(path, hook, &stat);
-    found.label = match reader.xattr(path, "security.selinux") {
-        Ok(value) => value
-            .map(|v| {
-                String::from_utf8_lossy(&v)
-                    .trim_end_matches('\0')
-                    .to_owned()
-            })
-            .into(),
-        Err(error) => Known::Unreadable(super::why(path, &error)),
-    };
+    found.label = label(reader, path);
     if stat.size > MAX_TEXT {
         snapshot.item_not_read(Source::Hooks, path, format!("{path}: larger than 1 MiB"));
         snapshot.hooks.scripts.push(found);
@@ -116,6 +107,23 @@ fn one(
         }
     }
     snapshot.hooks.scripts.push(found);
+}
+
+/// The file's SELinux label. A tree that was copied without extended attributes has none on
+/// anything, which says nothing of the host.
+fn label(reader: &dyn HostReader, path: &str) -> Known<String> {
+    let read = |path: &str| reader.xattr(path, "security.selinux");
+    match read(path) {
+        Ok(Some(value)) => {
+            let value = String::from_utf8_lossy(&value);
+            Known::Known(value.trim_end_matches('\0').to_owned())
+        }
+        Ok(None) if !reader.live() && !matches!(read("/etc"), Ok(Some(_))) => {
+            Known::Unreadable("this tree carries no SELinux labels".to_owned())
+        }
+        Ok(None) => Known::Absent,
+        Err(error) => Known::Unreadable(super::why(path, &error)),
+    }
 }
 
 fn described(path: &str, hook: &str, stat: &Stat) -> HookScript {
@@ -166,7 +174,10 @@ fn text_of(
 
 /// Whether the interpreter can be executed: known, with `false` where it cannot.
 fn interpreter_present(reader: &dyn HostReader, wanted: &interpreter::Interpreter) -> Known<bool> {
-    if !reader.complete() {
+    // Every host has a shell: a tree without one holds configuration only.
+    let programs = ["/bin/sh", "/usr/bin/sh", "/bin/bash", "/usr/bin/bash"];
+    let holds_programs = programs.iter().any(|path| reader.lstat(path).is_ok());
+    if !reader.live() && !holds_programs {
         return Known::Unreadable("this tree does not hold the host's programs".to_owned());
     }
     let executable = |path: &str| {

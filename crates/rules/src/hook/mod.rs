@@ -32,8 +32,12 @@ fn mode_evidence(script: &HookScript) -> Evidence {
     )
 }
 
-/// A line of the script.
+/// A line of the script; the last one where a shell names the end of the file.
 fn line_evidence(script: &HookScript, line: u32) -> Evidence {
+    let lines = script.text.as_deref().map_or(u32::MAX, |t| {
+        u32::try_from(t.lines().count().max(1)).unwrap_or(u32::MAX)
+    });
+    let line = line.min(lines);
     let index = usize::try_from(line).unwrap_or(1).saturating_sub(1);
     let text = script.text.as_deref().and_then(|t| t.lines().nth(index));
     match text {

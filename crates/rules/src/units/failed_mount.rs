@@ -77,16 +77,7 @@ fn tell(host: &Host<'_>, unit: &FailedUnit, path: &str, report: &mut Report) {
         .fstab
         .iter()
         .find(|entry| entry.target == path || entry.source == path)
-        .map(|entry| {
-            let text = format!(
-                "{} {} {} {}",
-                entry.source,
-                entry.target,
-                entry.fstype,
-                entry.options.join(",")
-            );
-            Evidence::line("/etc/fstab", entry.line, text)
-        });
+        .map(|entry| Evidence::line("/etc/fstab", entry.line, &entry.text).mark(&entry.target));
     report.find(
         Finding::new(
             severity,
