@@ -124,37 +124,64 @@ pub fn slot(deadline: Instant) -> Result<Slot> {
     slot_in(&directory()?, deadline)
 }
 
+/// Waits for both places at once. A test with two machines takes them so: two such tests, each with
+/// one place and waiting for the other, would wait for ever.
+///
+/// # Errors
+/// Where they are never free together.
+pub fn both_slots(deadline: Instant) -> Result<[Slot; SLOTS]> {
+    both_in(&directory()?, deadline)
+}
+
 /// As [`slot`], with the lock files in `dir`.
 fn slot_in(dir: &Path, deadline: Instant) -> Result<Slot> {
-    let mut files = Vec::new();
-    for number in 0..SLOTS {
-        let path = dir.join(format!("machine-{number}.lock"));
-        files.push(
-            File::options()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(path)?,
-        );
-    }
     loop {
-        for (number, file) in files.iter().enumerate() {
-            if flock(file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                return Ok(Slot {
-                    _file: files.swap_remove(number),
-                    number,
-                });
+        for number in 0..SLOTS {
+            if let Some(slot) = try_slot(dir, number)? {
+                return Ok(slot);
             }
         }
-        if Instant::now() > deadline {
-            bail!(
-                "both places for lab machines are taken ({} at once at most; the locks are {}/machine-*.lock, `fuser -v` names their holders)",
-                SLOTS,
-                dir.display()
-            );
-        }
-        std::thread::sleep(Duration::from_millis(50));
+        pause(dir, deadline)?;
     }
+}
+
+/// As [`both_slots`], with the lock files in `dir`.
+fn both_in(dir: &Path, deadline: Instant) -> Result<[Slot; SLOTS]> {
+    loop {
+        // Always in the same order, and the first is given back where the second is taken.
+        if let Some(first) = try_slot(dir, 0)?
+            && let Some(second) = try_slot(dir, 1)?
+        {
+            return Ok([first, second]);
+        }
+        pause(dir, deadline)?;
+    }
+}
+
+/// Takes one place if it is free.
+fn try_slot(dir: &Path, number: usize) -> Result<Option<Slot>> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(dir.join(format!("machine-{number}.lock")))?;
+    let taken = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    Ok(taken.then_some(Slot {
+        _file: file,
+        number,
+    }))
+}
+
+/// Waits a moment, or tells who to ask when the time is up.
+fn pause(dir: &Path, deadline: Instant) -> Result<()> {
+    if Instant::now() > deadline {
+        bail!(
+            "the places for lab machines stay taken ({SLOTS} at once at most; `fuser -v {}/machine-*.lock` names their holders)",
+            dir.display()
+        );
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    Ok(())
 }
 
 #[cfg(test)]
@@ -172,10 +199,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let soon = || Instant::now() + Duration::from_millis(100);
         let first = slot_in(dir.path(), soon()).unwrap();
-        let _second = slot_in(dir.path(), soon()).unwrap();
+        let second = slot_in(dir.path(), soon()).unwrap();
         let error = slot_in(dir.path(), soon()).unwrap_err().to_string();
         assert!(error.contains("2 at once at most"), "{error}");
+        assert!(both_in(dir.path(), soon()).is_err());
         drop(first);
+        assert!(both_in(dir.path(), soon()).is_err());
         assert_eq!(slot_in(dir.path(), soon()).unwrap().number, 0);
+        drop(second);
+        let both = both_in(dir.path(), soon()).unwrap();
+        assert_eq!(both.map(|slot| slot.number), [0, 1]);
     }
 }

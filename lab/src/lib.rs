@@ -51,7 +51,15 @@ impl Lab {
         Machine::resume(Variant::Plain)
     }
 
-    /// The same with libvirt and QEMU inside.
+    /// Two such hosts: taken together, so that tests never wait for each other's second host.
+    ///
+    /// # Errors
+    /// As [`Self::host`].
+    pub fn two_hosts() -> Result<(Machine, Machine)> {
+        Machine::resume_two(Variant::Plain)
+    }
+
+    /// One host with libvirt and QEMU inside.
     ///
     /// # Errors
     /// As [`Self::host`].

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::agent::{Agent, Output, Running};
-use crate::cache::{Slot, slot};
+use crate::cache::{Slot, both_slots, slot};
 use crate::image::{Image, Variant, image};
 use crate::qemu::{Boot, Qemu, overlay};
 use crate::snapshot::{Snapshot, snapshot};
@@ -40,7 +40,20 @@ impl Machine {
     /// Where image or snapshot cannot be built, both places stay taken, or QEMU fails.
     pub fn resume(variant: Variant) -> Result<Self> {
         let snapshot = snapshot(variant)?;
-        let place = slot(Instant::now() + PLACE)?;
+        Self::resume_in(snapshot, slot(Instant::now() + PLACE)?)
+    }
+
+    /// Two hosts from the snapshot of `variant`: takes both places at once.
+    ///
+    /// # Errors
+    /// As [`Self::resume`].
+    pub fn resume_two(variant: Variant) -> Result<(Self, Self)> {
+        let (one, two) = (snapshot(variant)?, snapshot(variant)?);
+        let [first, second] = both_slots(Instant::now() + PLACE)?;
+        Ok((Self::resume_in(one, first)?, Self::resume_in(two, second)?))
+    }
+
+    fn resume_in(snapshot: Snapshot, place: Slot) -> Result<Self> {
         let Snapshot { image, disk, state } = snapshot;
         let initramfs = image.kernel.initramfs.clone();
         let machine = Self::start(image, place, (&disk, "qcow2"), initramfs, &[], Some(&state))?;

@@ -3,6 +3,12 @@
 //! Agreement must be complete: the links, the units, their order and their limits. The number of
 //! cases comes from `PROPTEST_CASES` (thousands take a minute).
 
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail the test"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use analysis::boot::escape;

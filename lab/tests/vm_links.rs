@@ -54,7 +54,7 @@ fn a_bridge_filters_vlans_between_namespaces() {
 
 #[test]
 fn two_hosts_talk_over_a_cable_until_it_is_pulled() {
-    let (one, two) = (Lab::host().unwrap(), Lab::host().unwrap());
+    let (one, two) = Lab::two_hosts().unwrap();
     let mut cable = Cable::new().unwrap();
     for (host, number) in [(&one, 1), (&two, 2)] {
         let card = cable
