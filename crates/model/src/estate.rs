@@ -57,9 +57,10 @@ impl Estate {
     /// The HA group of a guest, with all its members.
     pub fn group_of(&self, guest: &str) -> Option<(&str, Vec<&str>)> {
         let site = self.site.as_ref()?;
-        site.all_groups()
-            .into_iter()
-            .find(|(_, members)| members.contains(&guest))
+        let named = site.guests.get(guest).and_then(|g| g.group.as_deref());
+        let lists = |(_, group): &(&String, &site::Group)| group.members.iter().any(|m| m == guest);
+        let group = named.or_else(|| Some(site.groups.iter().find(lists)?.0.as_str()))?;
+        Some((group, site.members(group)))
     }
 
     /// Whether a guest matters to more than itself: critical, or a member of an HA group.

@@ -5,6 +5,7 @@
 
 pub mod draft;
 pub mod estate;
+pub mod graph;
 pub mod site;
 
 pub use estate::Estate;

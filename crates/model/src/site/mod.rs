@@ -10,7 +10,7 @@ pub use parse::SiteError;
 
 use facts::Evidence;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A whole `site.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -38,6 +38,9 @@ pub struct Site {
     /// Text of the file, for evidence.
     #[serde(skip)]
     pub text: String,
+    /// Line and byte offset of each table (`guests.bind-01`) and key (`guests.bind-01#host`).
+    #[serde(skip)]
+    places: HashMap<String, (u32, usize)>,
 }
 
 /// One host.
@@ -231,30 +234,24 @@ pub struct Window {
 }
 
 impl Site {
-    /// Evidence for a key of this file: the line that holds the table `[kind.name]`, or the
-    /// first one under it that sets `key`.
+    /// Evidence for a key of this file: the line under the table `[kind.name]` (or one of its
+    /// tables) that sets `key` first, else the line of the table itself, else the file.
     pub fn evidence(&self, kind: &str, name: &str, key: Option<&str>) -> Evidence {
-        let mut inside = false;
-        let mut header = None;
-        for (index, line) in self.text.lines().enumerate() {
-            let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-            let trimmed = line.trim();
-            if let Some(table) = trimmed.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
-                let table = table.replace('"', "");
-                inside = table == format!("{kind}.{name}")
-                    || table.starts_with(&format!("{kind}.{name}."));
-                if inside && header.is_none() {
-                    header = Some(Evidence::line(&self.file, number, line));
-                }
-            } else if inside
-                && let Some(key) = key
-                && let Some(rest) = trimmed.strip_prefix(key)
-                && rest.trim_start().starts_with('=')
-            {
-                return Evidence::line(&self.file, number, line).mark(trimmed);
-            }
+        let table = format!("{kind}.{name}");
+        let place = key
+            .and_then(|key| self.places.get(&format!("{table}#{key}")))
+            .or_else(|| self.places.get(&table));
+        let Some(&(line, offset)) = place else {
+            return Evidence::file(&self.file);
+        };
+        let text = self.text.get(offset..).unwrap_or("");
+        let text = text.lines().next().unwrap_or("");
+        let evidence = Evidence::line(&self.file, line, text);
+        if text.trim_start().starts_with('[') {
+            evidence
+        } else {
+            evidence.mark(text.trim())
         }
-        header.unwrap_or_else(|| Evidence::file(&self.file))
     }
 
     /// Members of a group, those that the group lists and those that name it, sorted.
@@ -278,13 +275,21 @@ impl Site {
 
     /// Every group by name with its members: those with a table and those only named by guests.
     pub fn all_groups(&self) -> BTreeMap<&str, Vec<&str>> {
-        let named = self.guests.values().filter_map(|g| g.group.as_deref());
-        self.groups
-            .keys()
-            .map(String::as_str)
-            .chain(named)
-            .map(|name| (name, self.members(name)))
-            .collect()
+        let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, group) in &self.groups {
+            let members = group.members.iter().map(String::as_str);
+            groups.entry(name).or_default().extend(members);
+        }
+        for (name, guest) in &self.guests {
+            if let Some(group) = &guest.group {
+                groups.entry(group).or_default().push(name);
+            }
+        }
+        for members in groups.values_mut() {
+            members.sort_unstable();
+            members.dedup();
+        }
+        groups
     }
 
     /// The plan of a bridge on a host: the host's own where it has one, else the site's.

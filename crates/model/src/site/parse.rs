@@ -2,6 +2,7 @@
 
 use super::{Site, check};
 use facts::SyntaxError;
+use std::collections::HashMap;
 use thiserror::Error;
 
 /// What is wrong with a site.toml; at least one error.
@@ -31,6 +32,7 @@ impl Site {
         })?;
         file.clone_into(&mut site.file);
         text.clone_into(&mut site.text);
+        site.places = places(text);
         let mut errors = check::check(&site);
         if errors.is_empty() {
             return Ok(site);
@@ -41,6 +43,37 @@ impl Site {
             errors,
         })
     }
+}
+
+/// Where each table and each key of it stands; the first one counts. A key of a table below
+/// (`[hosts.a.bmc]`) counts for the one above as well.
+fn places(text: &str) -> HashMap<String, (u32, usize)> {
+    let mut places = HashMap::new();
+    let mut tables: Vec<String> = Vec::new();
+    let mut offset = 0;
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let place = (u32::try_from(index + 1).unwrap_or(u32::MAX), offset);
+        offset += line.len();
+        let line = line.trim();
+        let header = line.split('#').next().unwrap_or("").trim_end();
+        if let Some(table) = header.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
+            let table = table.trim_matches(['[', ']']).replace(['"', '\''], "");
+            tables = vec![table.clone()];
+            // `hosts.kvm-01.bmc` lies under `hosts.kvm-01`; a name may itself hold dots.
+            let parts: Vec<&str> = table.split('.').collect();
+            tables.extend((2..parts.len()).map(|n| parts[..n].join(".")));
+            for table in &tables {
+                places.entry(table.clone()).or_insert(place);
+            }
+        } else if let Some((key, _)) = line.split_once('=') {
+            for table in &tables {
+                places
+                    .entry(format!("{table}#{}", key.trim()))
+                    .or_insert(place);
+            }
+        }
+    }
+    places
 }
 
 /// Line and column, both from 1, of a byte offset.
