@@ -83,7 +83,13 @@ pub(super) fn find_device(plan: &UnitPlan, source: &str, world: &World<'_>) -> A
     if device(world.snapshot, &plan.what).is_some() {
         return Attempt::ok("");
     }
-    if let Some(why) = world.snapshot.why_unread(Source::BlockDevices) {
+    // A tree that records devices at all (images below its dev) records all that it has.
+    let recorded = !world.snapshot.block_devices.devices.is_empty();
+    if let Some(why) = world
+        .snapshot
+        .why_unread(Source::BlockDevices)
+        .filter(|_| !recorded)
+    {
         return Attempt::ok("").assuming(format!(
             "assumed that {source} is there and of the stated type: block devices were not read ({why})"
         ));

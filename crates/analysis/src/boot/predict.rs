@@ -14,9 +14,11 @@ use super::plan::{Host, Kind, LOCAL_FS, PulledIn, Requirement, plan};
 /// How a boot ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// All that should be mounted is.
+    /// No unit failed. As with systemd's own word (`systemctl is-system-running`) a device that a
+    /// `nofail` line waits for in vain, or a job dropped from a circle, is no failed unit:
+    /// see [`Boot::incomplete`].
     Normal,
-    /// The host comes up without some of its mounts.
+    /// The host comes up, and some unit failed.
     Degraded,
     /// The host stops in emergency mode and waits for a person at its console.
     Emergency,
@@ -154,6 +156,16 @@ pub struct Boot {
     pub assumed: Vec<String>,
 }
 
+impl Boot {
+    /// Whether a mount or swap that the boot tries is not there at its end.
+    pub fn incomplete(&self) -> bool {
+        self.mounts
+            .iter()
+            .chain(&self.swaps)
+            .any(|m| m.result == MountResult::Failed)
+    }
+}
+
 /// Foretells the next boot of the host that `snapshot` was taken from.
 pub fn predict(snapshot: &Snapshot, conditions: &Conditions) -> Boot {
     let host = Host::of(snapshot);
@@ -244,6 +256,16 @@ impl Run {
             .map(|(name, _)| name.clone())
     }
 
+    /// Whether a mount or swap failed by itself. Where its device never came, or where it needs
+    /// another that failed, only its job fails (`Dependency failed for …`), and not the unit.
+    fn any_unit_failed(&self) -> bool {
+        self.members.iter().any(|member| {
+            let unit = member.plan.unit.as_ref();
+            unit.and_then(|name| self.ends.get(name))
+                .is_some_and(|end| !end.ok && end.at.is_finite() && end.blame.as_ref() == unit)
+        })
+    }
+
     fn daemon_end(&self, daemon: Option<&str>) -> Option<End> {
         daemon.and_then(|name| self.ends.get(name).cloned())
     }
@@ -304,11 +326,7 @@ impl Run {
         assumed.dedup();
         let outcome = if self.emergency.is_some() {
             Outcome::Emergency
-        } else if mounts
-            .iter()
-            .chain(&swaps)
-            .any(|m| m.result == MountResult::Failed)
-        {
+        } else if self.any_unit_failed() {
             Outcome::Degraded
         } else {
             Outcome::Normal

@@ -18,7 +18,7 @@ Examples:
   nofail boot --unreachable nas-01                   the same, with the NAS gone
   nofail boot --site site.toml --host kvm-01 --unreachable kvm-02 --unreachable 10.50.1.70
 
-Exit code: 0 normal, 1 degraded or emergency mode, 2 could not run.")]
+Exit code: 0 all is mounted, 1 something is not, degraded or emergency mode, 2 could not run.")]
 pub struct Args {
     /// Where to read from.
     #[command(flatten)]
@@ -51,6 +51,7 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
 
 fn exit(boot: &Boot) -> Exit {
     match boot.outcome {
+        Outcome::Normal if boot.incomplete() => Exit::Found,
         Outcome::Normal => Exit::Good,
         Outcome::Degraded | Outcome::Emergency => Exit::Found,
     }

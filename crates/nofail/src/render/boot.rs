@@ -62,6 +62,10 @@ fn headline(out: &mut String, host: &str, boot: &Boot) {
         format!("mounts add about {} s", boot.delay_seconds)
     };
     let (style, words) = match boot.outcome {
+        Outcome::Normal if boot.incomplete() => (
+            Style::Yellow,
+            "boots without a failed unit, but not everything is mounted",
+        ),
         Outcome::Normal => (Style::Green, "boots normally"),
         Outcome::Degraded => (Style::Yellow, "boots, degraded: not everything is mounted"),
         Outcome::Emergency => (Style::Red, "stops in emergency mode"),
