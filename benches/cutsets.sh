@@ -60,12 +60,12 @@ for dir in "${dirs[@]}"; do
         done
 
         awk -v name="$name" -v sets="$sets" -v ours="$ours" -v op="$ours_peak" \
-            -v best="$best" -v bp="$best_peak" -v by="$by" -v log="$work/ratios" '
+            -v best="$best" -v bp="$best_peak" -v by="$by" -v ratios="$work/ratios" '
             BEGIN {
                 ratio = "-"
                 if (ours != "-" && best != "-" && best + 0 > 0) {
                     ratio = sprintf("%.2f", ours / best)
-                    if (best + 0 > 0.01) print ours / best >> log
+                    if (best + 0 > 0.01) print ours / best >> ratios
                 }
                 mib = op == "-" ? "-" : sprintf("%.0f", op / 1024)
                 theirs = bp == "-" ? "-" : sprintf("%.0f", bp / 1024)
