@@ -98,7 +98,9 @@ fn a_vmdk_descriptor_names_parent_and_extents() {
 }
 
 #[test]
-fn what_has_no_magic_is_raw() {
+fn luks_is_encrypted_and_what_has_no_magic_is_raw() {
+    let luks = parse(b"LUKS\xba\xbe\x00\x01").unwrap();
+    assert_eq!((luks.format, luks.encrypted), ("luks", true));
     for bytes in [&b""[..], b"Q", b"# a comment\n", &[0; 4096]] {
         assert_eq!(parse(bytes).unwrap().format, "raw");
     }
