@@ -2,4 +2,5 @@
 
 pub mod boot;
 pub mod cutsets;
+pub mod impact;
 pub mod mef;

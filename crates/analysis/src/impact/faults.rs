@@ -1,0 +1,209 @@
+//! From a component to a fault tree: everything that it needs, directly or not, each with a
+//! failure of its own.
+//!
+//! Circles: while running, those that only hold each other up stay up, so the tree is the least
+//! one; in a cold start those that only wait for each other never come up, so it is the greatest.
+//! A strongly connected part of `n` components is written out `n` times, from "nothing has
+//! failed" or from "nothing has come up": a monotone function reaches its fixed point by then.
+
+use crate::cutsets::{Arg, EventId, FaultTree, GateId, Op};
+use model::graph::{Graph, Index, Regime, Start};
+use std::collections::HashMap;
+
+/// A fault tree of one component.
+#[derive(Debug)]
+pub struct Faults {
+    /// The tree.
+    pub tree: FaultTree,
+    /// Its top: the component is down (running) or does not come up (cold).
+    pub top: Arg,
+    /// The component of each basic event, by the event's number.
+    pub components: Vec<Index>,
+    /// Circles that were met: strongly connected parts of more than one component.
+    pub circles: Vec<Vec<Index>>,
+}
+
+/// Builds the fault tree of `top`. In a cold start a person starts what does not start itself.
+pub fn faults(graph: &Graph, top: Index, regime: Regime) -> Faults {
+    let mut parts = components(graph, top, regime);
+    let mut build = Build {
+        graph,
+        regime,
+        tree: FaultTree::new(),
+        events: HashMap::new(),
+        components: Vec::new(),
+        done: HashMap::new(),
+    };
+    let mut circles = Vec::new();
+    // The parts come with what is needed first.
+    for part in &mut parts {
+        let looped = part.len() > 1
+            || clauses(graph, part[0], regime).any(|(_, c)| c.members.contains(&part[0]));
+        if looped {
+            build.circle(part);
+            part.sort_unstable();
+            circles.push(part.clone());
+        } else {
+            let gate = build.gate(part[0], &HashMap::new());
+            build.done.insert(part[0], gate.into());
+        }
+    }
+    let top = build
+        .done
+        .get(&top)
+        .copied()
+        .unwrap_or(Arg::Constant(false));
+    Faults {
+        tree: build.tree,
+        top,
+        components: build.components,
+        circles,
+    }
+}
+
+fn clauses(
+    graph: &Graph,
+    index: Index,
+    regime: Regime,
+) -> impl Iterator<Item = (usize, &model::graph::Clause)> {
+    let counts = move |(_, clause): &(usize, &model::graph::Clause)| {
+        clause.k > 0 && clause.regimes.has(regime)
+    };
+    graph.clauses(index).iter().enumerate().filter(counts)
+}
+
+struct Build<'a> {
+    graph: &'a Graph,
+    regime: Regime,
+    tree: FaultTree,
+    events: HashMap<Index, EventId>,
+    components: Vec<Index>,
+    done: HashMap<Index, Arg>,
+}
+
+impl Build<'_> {
+    fn event(&mut self, index: Index) -> EventId {
+        if let Some(&event) = self.events.get(&index) {
+            return event;
+        }
+        let event = self.tree.event(self.graph.component(index).full_name());
+        self.events.insert(index, event);
+        self.components.push(index);
+        event
+    }
+
+    /// The failure of one component: its own, or that of some clause; `round` has the values of
+    /// the components of its circle.
+    fn gate(&mut self, index: Index, round: &HashMap<Index, Arg>) -> GateId {
+        let mut causes = vec![Arg::from(self.event(index))];
+        for (_, clause) in clauses(self.graph, index, self.regime) {
+            let missing = clause.members.len().checked_sub(clause.k as usize);
+            let Some(spare) = missing else {
+                causes.push(Arg::Constant(true));
+                continue;
+            };
+            let members: Vec<Arg> = clause
+                .members
+                .iter()
+                .map(|m| round.get(m).or_else(|| self.done.get(m)).copied())
+                .map(|arg| arg.unwrap_or(Arg::Constant(false)))
+                .collect();
+            let fail = u32::try_from(spare + 1).unwrap_or(u32::MAX);
+            causes.push(match members.as_slice() {
+                [only] if fail == 1 => *only,
+                _ => Arg::from(self.tree.gate("", Op::AtLeast(fail), members)),
+            });
+        }
+        let name = self.graph.component(index).full_name();
+        self.tree.gate(name, Op::Or, causes)
+    }
+
+    fn circle(&mut self, part: &[Index]) {
+        let begin = Arg::Constant(self.regime == Regime::Cold);
+        let mut round: HashMap<Index, Arg> = part.iter().map(|&i| (i, begin)).collect();
+        for _ in 0..part.len() {
+            round = part
+                .iter()
+                .map(|&index| (index, Arg::from(self.gate(index, &round))))
+                .collect();
+        }
+        self.done.extend(round);
+    }
+}
+
+/// Strongly connected parts of all that `top` needs, those that need nothing of the others
+/// first (Tarjan's algorithm, without recursion).
+fn components(graph: &Graph, top: Index, regime: Regime) -> Vec<Vec<Index>> {
+    struct Frame {
+        index: Index,
+        members: Vec<Index>,
+        next: usize,
+    }
+    let needs = |index: Index| -> Vec<Index> {
+        clauses(graph, index, regime)
+            .flat_map(|(_, c)| c.members.iter().copied())
+            .collect()
+    };
+    let mut order: HashMap<Index, usize> = HashMap::new();
+    let mut low: HashMap<Index, usize> = HashMap::new();
+    let mut on_stack: Vec<Index> = Vec::new();
+    let mut is_on: HashMap<Index, bool> = HashMap::new();
+    let mut parts = Vec::new();
+    let mut frames = vec![Frame {
+        index: top,
+        members: needs(top),
+        next: 0,
+    }];
+    order.insert(top, 0);
+    low.insert(top, 0);
+    on_stack.push(top);
+    is_on.insert(top, true);
+    while let Some(frame) = frames.last_mut() {
+        if let Some(&member) = frame.members.get(frame.next) {
+            frame.next += 1;
+            let of = frame.index;
+            if let Some(&seen) = order.get(&member) {
+                if is_on.get(&member) == Some(&true) {
+                    let lowest = low.get(&of).copied().unwrap_or(seen).min(seen);
+                    low.insert(of, lowest);
+                }
+            } else {
+                let number = order.len();
+                order.insert(member, number);
+                low.insert(member, number);
+                on_stack.push(member);
+                is_on.insert(member, true);
+                frames.push(Frame {
+                    index: member,
+                    members: needs(member),
+                    next: 0,
+                });
+            }
+            continue;
+        }
+        let index = frame.index;
+        frames.pop();
+        let lowest = low.get(&index).copied().unwrap_or(0);
+        if let Some(above) = frames.last() {
+            let merged = low.get(&above.index).copied().unwrap_or(lowest).min(lowest);
+            low.insert(above.index, merged);
+        }
+        if order.get(&index) == Some(&lowest) {
+            let mut part = Vec::new();
+            while let Some(member) = on_stack.pop() {
+                is_on.insert(member, false);
+                part.push(member);
+                if member == index {
+                    break;
+                }
+            }
+            parts.push(part);
+        }
+    }
+    parts
+}
+
+/// Whether a component needs a person to start, for answers that must say so.
+pub fn needs_person(graph: &Graph, index: Index) -> bool {
+    graph.component(index).start == Start::Person
+}

@@ -1,0 +1,203 @@
+//! Whether a host may be rebooted now.
+
+use super::blast::{Blast, Reason, blast};
+use crate::boot::{Boot, Outcome};
+use model::Estate;
+use model::graph::{Graph, Index, Kind};
+use std::collections::HashSet;
+
+/// The verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Nothing of weight is lost.
+    Safe,
+    /// Something is lost for the time of the reboot, or must be started by hand.
+    Losses,
+    /// The host may not come back, or a service is lost for good.
+    Unsafe,
+}
+
+/// A reason, with the verdict that it alone leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weighty {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// In words.
+    pub text: String,
+}
+
+/// What is to be said of a reboot.
+#[derive(Debug)]
+pub struct Check {
+    /// The verdict: that of the weightiest reason.
+    pub verdict: Verdict,
+    /// Reasons, the weightiest first.
+    pub reasons: Vec<Weighty>,
+    /// What to do instead, or first.
+    pub instead: Vec<String>,
+    /// The blast radius of the reboot.
+    pub blast: Blast,
+}
+
+/// Judges the reboot of `host`, whose next boot `boot` foretells.
+pub fn check(graph: &Graph, estate: &Estate, host: Index, boot: &Boot) -> Check {
+    let name = &graph.component(host).name;
+    let mut held = HashSet::new();
+    if boot.outcome == Outcome::Emergency {
+        held.insert(host);
+    }
+    let blast = blast(graph, &[host], &held);
+    let mut judge = Judge {
+        graph,
+        estate,
+        reasons: Vec::new(),
+        instead: Vec::new(),
+    };
+    judge.boot(name, boot);
+    judge.services(&blast);
+    judge.guests(name, &blast, boot);
+    judge.console(name);
+    let mut reasons = judge.reasons;
+    reasons.sort_by_key(|r| std::cmp::Reverse(r.verdict));
+    Check {
+        verdict: reasons.first().map_or(Verdict::Safe, |r| r.verdict),
+        reasons,
+        instead: judge.instead,
+        blast,
+    }
+}
+
+struct Judge<'a> {
+    graph: &'a Graph,
+    estate: &'a Estate,
+    reasons: Vec<Weighty>,
+    instead: Vec<String>,
+}
+
+impl Judge<'_> {
+    fn say(&mut self, verdict: Verdict, text: impl Into<String>) {
+        self.reasons.push(Weighty {
+            verdict,
+            text: text.into(),
+        });
+    }
+
+    fn boot(&mut self, host: &str, boot: &Boot) {
+        match boot.outcome {
+            Outcome::Emergency => {
+                let cause = boot
+                    .causes
+                    .first()
+                    .map_or("see `nofail boot`", String::as_str);
+                self.say(
+                    Verdict::Unsafe,
+                    format!("{host} would stop in emergency mode: {cause}"),
+                );
+                self.instead.push(format!(
+                    "mend the boot of {host} first: nofail audit --only fstab"
+                ));
+            }
+            Outcome::Degraded => {
+                let cause = boot.causes.first().map_or("", String::as_str);
+                self.say(
+                    Verdict::Losses,
+                    format!("{host} would boot degraded: {cause}"),
+                );
+            }
+            Outcome::Normal => {}
+        }
+        if boot.delay_seconds >= 30 {
+            let text = format!("mounts would delay its boot by {} s", boot.delay_seconds);
+            self.say(Verdict::Losses, text);
+        }
+    }
+
+    fn services(&mut self, blast: &Blast) {
+        for fall in blast.lost.falls() {
+            let component = self.graph.component(fall.index);
+            if !matches!(component.kind, Kind::Service | Kind::Group) {
+                continue;
+            }
+            let stays = blast.stays_lost.iter().any(|(i, _)| *i == fall.index);
+            let (verdict, how) = if stays {
+                (Verdict::Unsafe, "and would not come back by itself")
+            } else {
+                (Verdict::Losses, "until the host is back")
+            };
+            let name = component.full_name();
+            self.say(verdict, format!("{name} would have nobody left, {how}"));
+        }
+    }
+
+    fn guests(&mut self, host: &str, blast: &Blast, boot: &Boot) {
+        let running: Vec<&str> = self
+            .estate
+            .host(host)
+            .map(|h| h.guests.as_slice())
+            .unwrap_or_default()
+            .iter()
+            .filter(|g| g.state.as_deref() == Some("running"))
+            .map(|g| g.name.as_str())
+            .collect();
+        if !running.is_empty() {
+            let guests = if running.len() == 1 {
+                "guest"
+            } else {
+                "guests"
+            };
+            let text = format!(
+                "{} running {guests} would die: {}",
+                running.len(),
+                running.join(", ")
+            );
+            self.say(Verdict::Losses, text);
+            self.instead.push(format!(
+                "is it one guest that is ill? Restart that one: virsh reset GUEST; {host} need not be rebooted"
+            ));
+        }
+        for (index, reason) in &blast.stays_lost {
+            let component = self.graph.component(*index);
+            if component.kind != Kind::Guest || boot.outcome == Outcome::Emergency {
+                continue;
+            }
+            let critical = self.estate.is_important(&component.name);
+            let verdict = if critical {
+                Verdict::Unsafe
+            } else {
+                Verdict::Losses
+            };
+            let why = match reason {
+                Reason::NeedsPerson => "it has no autostart".to_owned(),
+                Reason::Held => "it is held down".to_owned(),
+                Reason::Waits(at) => {
+                    let clause = &self.graph.clauses(*index)[*at];
+                    let names: Vec<String> = clause
+                        .members
+                        .iter()
+                        .map(|m| self.graph.component(*m).full_name())
+                        .collect();
+                    format!("it waits for {}", names.join(" or "))
+                }
+            };
+            let name = component.name.clone();
+            self.say(
+                verdict,
+                format!("{name} would not come back by itself: {why}"),
+            );
+        }
+    }
+
+    fn console(&mut self, host: &str) {
+        let Some(intent) = self.estate.site.as_ref().and_then(|s| s.hosts.get(host)) else {
+            return;
+        };
+        let verified = intent.bmc.as_ref().is_some_and(|b| b.verified.is_some());
+        if !verified && intent.console.is_none() {
+            let text = format!("nobody has seen the BMC of {host} work: there may be no way in");
+            self.say(Verdict::Unsafe, text);
+            self.instead.push(format!(
+                "look at the BMC of {host} first, from another machine"
+            ));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests of the answers on the graph of a small site.
