@@ -238,7 +238,11 @@ fn a_bind_of_a_network_mount_is_a_cycle_only_where_the_network_waits_for_local_m
 #[test]
 fn what_was_not_read_is_assumed_and_said() {
     let mut snapshot = host("/dev/sdz1 /data ext4 defaults 0 2\n");
+    // A tree that records some devices has no others.
     snapshot.not_read(Source::BlockDevices, "a tree holds no devices");
+    let boot = predict(&snapshot, &Conditions::default());
+    assert_eq!(boot.outcome, Outcome::Emergency);
+    snapshot.block_devices.devices.clear();
     let boot = predict(&snapshot, &Conditions::default());
     assert_eq!(boot.outcome, Outcome::Normal);
     assert!(boot.assumed[0].contains("/dev/sdz1"), "{:?}", boot.assumed);
