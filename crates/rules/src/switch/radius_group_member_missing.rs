@@ -2,8 +2,8 @@
 
 use super::link::evidence;
 use crate::{Check, Finding, Remedy, Report, Rule, Severity};
-use facts::Snapshot;
 use facts::switch::Switch;
+use facts::{Evidence, Snapshot};
 use model::Estate;
 
 /// See [`DOC`].
@@ -135,7 +135,6 @@ fn expected_finding(
     if defined.is_none() {
         fix = format!("define it first (radius server {server}), then: {fix}");
     }
-    let site = format!("{name}.radius_groups");
     let finding = Finding::new(Severity::Error, name, group, message)
         .consequence(match others {
             0 => "Nobody is left in the group: every login that asks it fails".to_owned(),
@@ -145,13 +144,22 @@ fn expected_finding(
         })
         .evidence_if(present.map(|group| evidence(&group.place)))
         .evidence_if(defined.map(|server| evidence(&server.place)))
-        .evidence_if(estate.site_evidence("switches", &site, Some(group)))
+        .evidence_if(intent_evidence(estate, name, group))
         .fix(fix);
     if defined.is_some() {
         finding.commands(commands)
     } else {
         finding
     }
+}
+
+/// Where site.toml says who belongs in the group: a table of its own, or one in a line.
+fn intent_evidence(estate: &Estate, name: &str, group: &str) -> Option<Evidence> {
+    let table = format!("{name}.radius_groups");
+    estate
+        .site_evidence("switches", &table, Some(group))
+        .filter(|evidence| evidence.line.is_some())
+        .or_else(|| estate.site_evidence("switches", name, Some("radius_groups")))
 }
 
 /// Servers in no group whose twin by name is in one.
