@@ -54,6 +54,9 @@ impl Switch {
             if capture.running.is_some() {
                 merged.forget_configuration(CONFIGS[0]);
             }
+            if capture.radius_complete {
+                merged.radius_groups.clear();
+            }
             if capture.vlans_complete {
                 merged.vlans.clear();
                 merged.vlan_status.clear();
@@ -92,6 +95,7 @@ impl Switch {
             }
         }
         self.radius_groups.extend(later.radius_groups);
+        self.radius_complete |= later.radius_complete;
         self.doubts.extend(later.doubts);
         replace(&mut self.name, later.name);
         replace(&mut self.tag_native, later.tag_native);
@@ -120,6 +124,8 @@ impl Switch {
         // It comes from the running configuration wherever there is one.
         if command == CONFIGS[0] || self.running.is_none() {
             self.tag_native = None;
+            let told = |command: &String| command == "show radius server-group all";
+            self.radius_complete &= self.commands.iter().any(told);
         }
     }
 }

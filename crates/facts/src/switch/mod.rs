@@ -52,6 +52,9 @@ pub struct Switch {
     pub radius_servers: BTreeMap<String, RadiusServer>,
     /// RADIUS groups (`aaa group server radius NAME`), name to members.
     pub radius_groups: BTreeMap<String, RadiusGroup>,
+    /// Whether [`Switch::radius_groups`] holds every group: only then does one's absence say
+    /// anything.
+    pub radius_complete: bool,
     /// The running configuration, line by line, without what changes by itself (time stamps,
     /// certificates), for the comparison with the start-up configuration.
     pub running: Option<Vec<String>>,
@@ -83,7 +86,9 @@ pub struct SwitchPort {
     pub trunking: Option<bool>,
     /// Native VLAN of a trunk (1 where a trunk does not say).
     pub native_vlan: Option<u16>,
-    /// Whether this port tags its native VLAN (`switchport trunk native vlan tag`).
+    /// Whether this port tags its native VLAN: told by the switch itself, or `false` where the
+    /// port's configuration excepts it from [`Switch::tag_native`]. The port's own setting alone
+    /// tags nothing.
     pub native_tagged: Option<bool>,
     /// Allowed VLANs of a trunk, expanded; `None` where all are, or where it was not read (then
     /// [`SwitchPort::lines`] has no `allowed_vlans`).
@@ -133,6 +138,15 @@ impl SwitchPort {
     /// Whether it is, or is meant to be, a trunk.
     pub fn is_trunk(&self) -> bool {
         self.trunking == Some(true) || self.mode.as_deref() == Some("trunk")
+    }
+
+    /// Whether it is, or works as, an access port.
+    pub fn is_access(&self) -> bool {
+        match self.mode.as_deref() {
+            Some("trunk" | "routed") => false,
+            Some("access") => self.trunking != Some(true),
+            _ => self.trunking == Some(false),
+        }
     }
 
     /// Where a fact was read; the port's first line where the fact has none of its own.

@@ -40,7 +40,7 @@ pub fn parse(file: &str, text: &str) -> Result<Switch, SyntaxError> {
         if let Some(line) = refusal(section) {
             let message = format!("the switch refused {:?}", section.command.full);
             refused.get_or_insert_with(|| SyntaxError::new(line.number, 1, message.clone()));
-            Reader::new(&mut switch, file, &section.command).doubt(line, message);
+            Reader::new(&mut switch, file, section).doubt(line, message);
             continue;
         }
         if section.lines.iter().all(|line| line.text.is_empty()) {
@@ -50,7 +50,7 @@ pub fn parse(file: &str, text: &str) -> Result<Switch, SyntaxError> {
         if !switch.commands.contains(command) {
             switch.commands.push(command.clone());
         }
-        let mut reader = Reader::new(&mut switch, file, &section.command);
+        let mut reader = Reader::new(&mut switch, file, section);
         output::read(&mut reader, &section.lines, has_running);
     }
     if switch.commands.is_empty() {
@@ -80,11 +80,19 @@ fn refusal(section: &Section) -> Option<&Line> {
 }
 
 /// What starts a line on NX-OS and never on IOS.
-const NXOS: [&str; 5] = [
+const NXOS: [&str; 13] = [
     "Cisco Nexus Operating System",
     "!Command: show ",
     "boot nxos ",
-    "feature ",
+    "feature bgp",
+    "feature hsrp",
+    "feature interface-vlan",
+    "feature lacp",
+    "feature lldp",
+    "feature nxapi",
+    "feature ospf",
+    "feature udld",
+    "feature vpc",
     "vdc ",
 ];
 

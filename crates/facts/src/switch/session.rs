@@ -11,6 +11,18 @@ use crate::SyntaxError;
 pub(super) struct Section {
     pub command: Command,
     pub lines: Vec<Line>,
+    /// Whether something follows it: then it was not cut off at its end.
+    pub closed: bool,
+}
+
+impl Section {
+    fn of(command: Command) -> Self {
+        Self {
+            command,
+            lines: Vec::new(),
+            closed: false,
+        }
+    }
 }
 
 /// What a saved text consists of.
@@ -59,10 +71,7 @@ pub(super) fn split(file: &str, lines: &[Line]) -> Result<Session, SyntaxError> 
                         }
                         told = command.is_some();
                         let command = command.unwrap_or_else(|| Command::whole(Kind::Other));
-                        sections.push(Section {
-                            command,
-                            lines: Vec::new(),
-                        });
+                        sections.push(Section::of(command));
                         continue;
                     }
                     _ => {}
@@ -70,10 +79,7 @@ pub(super) fn split(file: &str, lines: &[Line]) -> Result<Session, SyntaxError> 
             }
             if let Some(command) = heading(&line.text) {
                 told = true;
-                sections.push(Section {
-                    command,
-                    lines: Vec::new(),
-                });
+                sections.push(Section::of(command));
                 continue;
             }
             if !told
@@ -82,15 +88,16 @@ pub(super) fn split(file: &str, lines: &[Line]) -> Result<Session, SyntaxError> 
                     .last()
                     .is_none_or(|s| !goes_on(s.command.kind, kind))
             {
-                sections.push(Section {
-                    command: Command::whole(kind),
-                    lines: Vec::new(),
-                });
+                sections.push(Section::of(Command::whole(kind)));
             }
         }
         if let Some(section) = sections.last_mut() {
             section.lines.push(line.clone());
         }
+    }
+    let last = sections.len().saturating_sub(1);
+    for section in &mut sections[..last] {
+        section.closed = true;
     }
     Ok(Session {
         host: host.map(str::to_owned),

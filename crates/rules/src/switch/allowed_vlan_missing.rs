@@ -55,7 +55,7 @@ fn check(estate: &Estate, _: &[&Snapshot], report: &mut Report) {
             continue;
         };
         let needs = link.tagged_needs(estate);
-        if port.mode.as_deref() == Some("access") && port.trunking != Some(true) {
+        if port.is_access() {
             if !needs.is_empty() {
                 report.find(access_port(&link, port, needs.keys().copied().collect()));
             }

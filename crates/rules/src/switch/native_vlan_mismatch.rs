@@ -82,10 +82,10 @@ fn untagged(port: &SwitchPort) -> Option<(u16, &'static str)> {
     if port.is_trunk() {
         return port.native_vlan.map(|vlan| (vlan, "native_vlan"));
     }
-    match port.mode.as_deref() {
-        Some("access") => Some((port.access_vlan.unwrap_or(1), "access_vlan")),
-        _ => port.native_vlan.map(|vlan| (vlan, "native_vlan")),
+    if port.is_access() {
+        return Some((port.access_vlan.unwrap_or(1), "access_vlan"));
     }
+    port.native_vlan.map(|vlan| (vlan, "native_vlan"))
 }
 
 fn judge(link: &Link<'_>, port: &SwitchPort, native: u16, key: &'static str) -> Option<Finding> {

@@ -102,9 +102,21 @@ fn uplink(link: &Link<'_>, port: &SwitchPort, state: &str) -> Finding {
         "down" => "has no link".to_owned(),
         state => format!("is {state}"),
     };
-    let bundled = link.uplink.bridge.is_some() && port.channel_group.is_some();
+    // The other legs of its bundle carry on.
+    let bundled = port.channel_group.is_some_and(|group| {
+        link.switch.ports.values().any(|other| {
+            other.channel_group == Some(group)
+                && other.name != port.name
+                && other.status.as_deref() == Some("up")
+        })
+    });
+    let severity = if bundled {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
     let finding = Finding::new(
-        Severity::Error,
+        severity,
         link.switch_name(),
         name.as_str(),
         format!("{name}, {whose}, {what}"),

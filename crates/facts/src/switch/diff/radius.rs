@@ -4,14 +4,7 @@ use super::super::Switch;
 use super::{Diff, Effect, whole};
 
 pub(super) fn diff(before: &Switch, after: &Switch, found: &mut Diff) {
-    let told = |switch: &Switch| {
-        whole(switch)
-            || switch
-                .commands
-                .iter()
-                .any(|c| c == "show radius server-group all")
-    };
-    if told(before) && told(after) {
+    if before.radius_complete && after.radius_complete {
         groups(before, after, found);
     }
     for (name, new) in &after.radius_servers {

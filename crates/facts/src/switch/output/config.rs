@@ -55,6 +55,9 @@ fn stamps(reader: &mut Reader, lines: &[Line], running: bool) {
 }
 
 fn blocks(reader: &mut Reader, lines: &[Line], complete: bool) {
+    // Blank lines below a text that is cut off would close its last block.
+    let end = lines.iter().rposition(|line| !line.text.is_empty());
+    let lines = &lines[..end.map_or(0, |end| end + 1)];
     let texts = || lines.iter().map(|line| line.text.as_str());
     let defaults = Defaults {
         bpdu_guard: texts().any(|text| {
@@ -63,6 +66,7 @@ fn blocks(reader: &mut Reader, lines: &[Line], complete: bool) {
     };
     if !reader.command.partial && complete {
         reader.switch.tag_native = Some(texts().any(|text| text == "vlan dot1q tag native"));
+        reader.switch.radius_complete = true;
     }
     let mut block = Block::Global;
     let mut banner_until = None;
@@ -89,9 +93,22 @@ fn blocks(reader: &mut Reader, lines: &[Line], complete: bool) {
             break;
         }
     }
-    if let Block::Interface(name, from) = &block {
-        let sure = complete && !reader.command.filtered;
-        config_port::read(reader, name, &lines[*from..], sure, &defaults);
+    match &block {
+        Block::Interface(name, from) => {
+            let sure = complete && !reader.command.filtered;
+            config_port::read(reader, name, &lines[*from..], sure, &defaults);
+            if !complete {
+                // `add` lines may be missing.
+                reader.port(name, &lines[*from], &[], |port| {
+                    port.allowed_vlans = None;
+                    port.lines.remove("allowed_vlans");
+                });
+            }
+        }
+        Block::RadiusGroup(name) if !complete => {
+            reader.switch.radius_groups.remove(name);
+        }
+        _ => {}
     }
 }
 

@@ -82,11 +82,12 @@ fn fact(reader: &mut Reader, name: &str, line: &Line, words: &[&str]) {
         ["switchport", "mode", "access"] => mode("access"),
         ["switchport", "mode", "dynamic", ..] => mode("dynamic"),
         ["no", "switchport"] => mode("routed"),
-        ["switchport", "trunk", "native", "vlan", "tag"] => {
+        ["no", "switchport", "trunk", "native", "vlan", "tag"] => {
             reader.port(name, line, &["native_tagged"], |port| {
-                port.native_tagged = Some(true)
+                port.native_tagged = Some(false);
             });
         }
+        ["switchport", "trunk", "native", "vlan", "tag"] => {}
         ["switchport", "trunk", "native", "vlan", vlan] => {
             number(reader, name, line, vlan, "native_vlan");
         }

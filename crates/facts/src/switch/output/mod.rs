@@ -16,6 +16,7 @@ use super::{
     Doubt, Place, Switch, SwitchPort,
     command::{Command, Kind},
     name::{canonical_port_name, is_port},
+    session::Section,
     terminal::Line,
     vlan_list::VlanSet,
 };
@@ -45,14 +46,17 @@ pub(super) struct Reader<'a> {
     pub(super) switch: &'a mut Switch,
     file: &'a str,
     command: &'a Command,
+    /// Whether the output is known to reach its end.
+    closed: bool,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(switch: &'a mut Switch, file: &'a str, command: &'a Command) -> Self {
+    pub(super) fn new(switch: &'a mut Switch, file: &'a str, section: &'a Section) -> Self {
         Self {
             switch,
             file,
-            command,
+            command: &section.command,
+            closed: section.closed,
         }
     }
 

@@ -7,6 +7,7 @@ use super::Reader;
 /// all the servers, not one that somebody chose.
 pub(super) fn read_groups(reader: &mut Reader, lines: &[Line]) {
     let mut current: Option<String> = None;
+    reader.switch.radius_complete |= reader.closed && !reader.command.partial;
     for line in lines {
         let text = line.text.trim();
         let heading = text

@@ -83,6 +83,12 @@ pub(super) fn read(reader: &mut Reader, lines: &[Line]) {
                     reader.port(&port, line, &["access_vlan"], |port| {
                         port.access_vlan = Some(vlan);
                     });
+                    // Without a link the column does not tell what a trunk would be.
+                    if word == "connected" {
+                        reader.port(&port, line, &["trunking"], |port| {
+                            port.trunking = Some(false);
+                        });
+                    }
                 }
             }
         }

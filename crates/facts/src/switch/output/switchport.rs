@@ -61,7 +61,11 @@ fn fact(reader: &mut Reader, port: &str, line: &Line, key: &str, value: &str) {
         "Trunking Native Mode VLAN" if vlan.is_some() => {
             set("native_vlan", &|port| port.native_vlan = vlan);
         }
-        "Administrative Native VLAN tagging" => {
+        // The administrative state is `enabled` by default and tags nothing by itself.
+        "Administrative Native VLAN tagging" if first == "disabled" => {
+            set("native_tagged", &|port| port.native_tagged = Some(false));
+        }
+        "Operational Native VLAN tagging" => {
             let tagged = first == "enabled";
             set("native_tagged", &|port| port.native_tagged = Some(tagged));
         }

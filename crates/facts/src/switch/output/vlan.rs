@@ -8,11 +8,13 @@ pub(super) fn read(reader: &mut Reader, lines: &[Line]) {
     let mut columns = None;
     let mut current = None;
     let mut rows = 0;
+    let mut ended = reader.closed;
     for line in lines {
         let text = line.text.as_str();
         if text.starts_with("VLAN ") {
             let column = text.find("Status").filter(|_| text.contains("Ports"));
             if column.is_none() && columns.is_some() {
+                ended = true;
                 break;
             }
             columns = column;
@@ -24,13 +26,15 @@ pub(super) fn read(reader: &mut Reader, lines: &[Line]) {
         if text.starts_with(|c: char| c.is_ascii_digit()) {
             current = row(reader, line, column);
             rows += usize::from(current.is_some());
+            // The last VLAN that every switch lists.
+            ended |= current == Some(1005);
         } else if text.starts_with(' ')
             && let Some(vlan) = current
         {
             ports(reader, line, text, vlan);
         }
     }
-    if rows > 0 && !reader.command.partial {
+    if rows > 0 && ended && !reader.command.partial {
         reader.switch.vlans_complete = true;
     }
 }
