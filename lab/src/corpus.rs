@@ -186,15 +186,14 @@ fn record(
 
 /// Asks nofail. Exit status 1 tells of a degraded or emergency boot and is no failure.
 fn foretell(nofail: &Path, root: &Path) -> Result<Value> {
-    let output = Command::new(nofail)
-        .args([
-            "boot",
-            "--format",
-            "json",
-            "--unreachable",
-            fstabs::UNREACHABLE,
-            "--root",
-        ])
+    let mut command = Command::new(nofail);
+    command.args(["boot", "--format", "json"]);
+    // A tree cannot tell that a device is absent: it holds no kernel state.
+    for source in fstabs::ABSENT.into_iter().chain([fstabs::UNREACHABLE]) {
+        command.args(["--unreachable", source]);
+    }
+    let output = command
+        .arg("--root")
         .arg(root)
         .output()
         .with_context(|| format!("cannot run {}", nofail.display()))?;

@@ -42,6 +42,13 @@ pub const DISKS: [(Content, &str, &str); 6] = [
 /// A server that never answers, on the link that [`crate::ColdBoot::empty_network`] makes.
 pub const UNREACHABLE: &str = "10.50.1.70";
 
+/// Devices that no case has.
+pub const ABSENT: [&str; 3] = [
+    "/dev/sdx1",
+    "UUID=0fa11000-0000-4000-8000-0000000000ff",
+    "LABEL=nowhere",
+];
+
 /// A loop image on the root of every case, an ext4 of 2 MiB.
 pub const IMAGE: &str = "/srv/image.ext4";
 
@@ -128,13 +135,7 @@ fn line(
         }
         45..55 => {
             case.disks = true;
-            source = random
-                .pick(&[
-                    "/dev/sdx1",
-                    "UUID=0fa11000-0000-4000-8000-0000000000ff",
-                    "LABEL=nowhere",
-                ])
-                .to_owned();
+            source = random.pick(&ABSENT).to_owned();
             kind = random.pick(&["ext4", "xfs", "swap"]).to_owned();
             if !random.chance(10) {
                 options.push(format!(

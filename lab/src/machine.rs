@@ -1,5 +1,7 @@
 //! A running machine: what a test holds.
 
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -316,9 +318,26 @@ impl Machine {
     }
 }
 
+/// How the directories of machines begin.
+const PREFIX: &str = "nofail-lab-";
+
 /// A directory for one machine's files; its name is short, as a UNIX socket's path must be.
 fn workplace() -> Result<TempDir> {
-    Ok(tempfile::Builder::new().prefix("nofail-lab-").tempdir()?)
+    sweep(&std::env::temp_dir());
+    Ok(tempfile::Builder::new().prefix(PREFIX).tempdir()?)
+}
+
+/// Removes what machines left whose test was killed: nobody listens at their sockets any more.
+fn sweep(temporary: &Path) {
+    for entry in std::fs::read_dir(temporary).into_iter().flatten().flatten() {
+        let qmp = entry.path().join("qmp");
+        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let refused = |error: std::io::Error| error.kind() == ErrorKind::ConnectionRefused;
+        if ours && UnixStream::connect(qmp).is_err_and(refused) {
+            // Another test may sweep at the same time.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// The last `size` bytes of a text, at a character's border.
@@ -335,4 +354,29 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn what_a_killed_machine_left_is_removed_and_a_running_one_is_not() {
+        let temporary = tempfile::tempdir().unwrap();
+        let make = |name: &str| {
+            let dir = temporary.path().join(name);
+            std::fs::create_dir(&dir).unwrap();
+            UnixListener::bind(dir.join("qmp")).unwrap()
+        };
+        let running = make("nofail-lab-running");
+        drop(make("nofail-lab-dead"));
+        drop(make("other"));
+        std::fs::create_dir(temporary.path().join("nofail-lab-starting")).unwrap();
+        sweep(temporary.path());
+        let left = |name: &str| temporary.path().join(name).exists();
+        assert!(left("nofail-lab-running") && left("nofail-lab-starting") && left("other"));
+        assert!(!left("nofail-lab-dead"));
+        drop(running);
+    }
 }
