@@ -11,10 +11,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use analysis::boot::escape;
 use analysis::boot::plan::{Host, NoUnit, UnitPlan, plan};
 use analysis::boot::timespan::{self, Limit};
 use facts::fstab::Entry;
+use facts::unit::escape;
 use lab::generator::{Chroot, Generated};
 use proptest::prelude::*;
 

@@ -170,7 +170,7 @@ fn network_types_are_those_of_systemd() {
     let variable = format!("SYSTEMD_FSTAB={}", fstab_file.display());
     output("env", &[&variable, generator, out, out, out], DEADLINE).unwrap();
     for entry in fstab::parse(&text).entries() {
-        let unit = facts::unit::path_unit(&entry.target, "mount").unwrap();
+        let unit = facts::unit::escape::unit_from_path(&entry.target, ".mount").unwrap();
         let link = |target: &str| Path::new(out).join(format!("{target}.requires/{unit}"));
         assert!(link("remote-fs.target").exists() ^ link("local-fs.target").exists());
         assert_eq!(
@@ -209,7 +209,7 @@ fn paths_are_escaped_as_systemd_does() {
                 .trim_end()
                 .to_owned()
         });
-        assert_eq!(facts::unit::escape_path(path), theirs, "{path}");
+        assert_eq!(facts::unit::escape::escape_path(path), theirs, "{path}");
     }
 }
 

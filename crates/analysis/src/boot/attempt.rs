@@ -5,7 +5,8 @@ use facts::{Known, Snapshot, Source, block::BlockDevice};
 use super::conditions::{Conditions, Reach, servers};
 use super::plan::{Kind, UnitPlan};
 use super::timespan::Limit;
-use super::{escape, fstype, options};
+use super::{fstype, options};
+use facts::unit::escape;
 
 /// How long systemd waits for a mount and for a device where nothing says otherwise:
 /// `DefaultTimeoutStartSec=` and `DefaultDeviceTimeoutSec=` of systemd-system.conf(5).

@@ -11,7 +11,8 @@ use super::graph::Graph;
 use super::native::{self, Settings};
 use super::plan::{Host, Kind, LOCAL_FS, PulledIn, REMOTE_FS, Requirement, SWAP, UnitPlan};
 use super::timespan;
-use super::{escape, fstype, options};
+use super::{fstype, options};
+use facts::unit::escape;
 
 /// The daemon that starts guests.
 pub(super) const DAEMONS: [&str; 2] = ["libvirtd.service", "virtqemud.service"];

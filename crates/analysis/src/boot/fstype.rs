@@ -2,7 +2,7 @@
 //!
 //! Seen by giving each to the generator of systemd 252; the lists are the same in 257.
 
-use super::escape;
+use facts::unit::escape;
 
 /// File systems that systemd knows to need the network, with or without `fuse.` before the name.
 /// `9p`, `virtiofs`, `smb`, and most FUSE clients (`fuse.s3fs`, `fuse.rclone`) are not among

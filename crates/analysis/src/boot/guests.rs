@@ -7,10 +7,10 @@ use facts::{
 
 use super::attempt::{self, World};
 use super::conditions::Reach;
-use super::escape;
 use super::graph::End;
 use super::plan::Host;
 use super::predict::{Boot, GuestResult, GuestStart, MountResult, Mounted, Outcome};
+use facts::unit::escape;
 
 /// All guests of the snapshot, in its order.
 pub(super) fn starts(

@@ -11,7 +11,6 @@
 mod attempt;
 mod build;
 pub mod conditions;
-pub mod escape;
 pub mod fstype;
 mod graph;
 mod guests;

@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use facts::{Snapshot, fstab::Entry};
 
-use super::escape::{self, is_device_path};
 use super::line::{self, Fields};
 use super::timespan::{self, Limit};
 use super::{fstype, options};
+use facts::unit::escape::{self, is_device_path};
 
 /// The version assumed where none was read: that of Debian 12 and, but for its patches, RHEL 9.
 pub const DEFAULT_VERSION: u32 = 252;

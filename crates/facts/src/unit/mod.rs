@@ -1,6 +1,7 @@
 //! systemd units, earlier boots, libvirt's daemons.
 
 pub mod boot;
+pub mod escape;
 pub mod ini;
 pub mod journal;
 pub mod proc_stat;
@@ -156,36 +157,4 @@ pub struct Setting {
     pub line: u32,
     /// File or path it was read from.
     pub file: String,
-}
-
-/// The name of a path in a unit, as `systemd-escape --path` gives it: `/mnt/nas` is `mnt-nas`,
-/// `/` is `-`. `None` for a path with a `..` in it, which systemd refuses too.
-pub fn escape_path(path: &str) -> Option<String> {
-    let parts: Vec<&str> = path
-        .split('/')
-        .filter(|p| !p.is_empty() && *p != ".")
-        .collect();
-    if parts.contains(&"..") || path.is_empty() {
-        return None;
-    }
-    if parts.is_empty() {
-        return Some("-".to_owned());
-    }
-    let mut out = String::new();
-    for (index, byte) in parts.join("/").bytes().enumerate() {
-        match byte {
-            b'/' => out.push('-'),
-            b'.' if index == 0 => out.push_str("\\x2e"),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'_' | b'.' => {
-                out.push(char::from(byte));
-            }
-            other => out.push_str(&format!("\\x{other:02x}")),
-        }
-    }
-    Some(out)
-}
-
-/// The unit that systemd makes of a path: `path_unit("/mnt/nas", "mount")` is `mnt-nas.mount`.
-pub fn path_unit(path: &str, suffix: &str) -> Option<String> {
-    escape_path(path).map(|name| format!("{name}.{suffix}"))
 }

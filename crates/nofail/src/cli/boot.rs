@@ -3,7 +3,7 @@
 use super::{Exit, Format};
 use crate::input::Input;
 use crate::{render, wire};
-use analysis::boot::{Boot, Conditions, Outcome, Service, predict};
+use analysis::boot::{Boot, Conditions, GuestResult, GuestStart, Outcome, Service, predict};
 use anyhow::bail;
 use facts::{Snapshot, Source};
 use model::Estate;
@@ -18,7 +18,8 @@ Examples:
   nofail boot --unreachable nas-01                   the same, with the NAS gone
   nofail boot --site site.toml --host kvm-01 --unreachable kvm-02 --unreachable 10.50.1.70
 
-Exit code: 0 all is mounted, 1 something is not, degraded or emergency mode, 2 could not run.")]
+Exit code: 0 a normal boot, 1 a degraded or emergency one, or guests or services are lost, 2 could
+not run.")]
 pub struct Args {
     /// Where to read from.
     #[command(flatten)]
@@ -49,9 +50,15 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     Ok(exit(&boot))
 }
 
+/// Whether a guest that should start does not, or nobody gives a service any more.
+fn loses(boot: &Boot) -> bool {
+    let stays = |g: &GuestStart| g.result == GuestResult::DoesNotStart;
+    !boot.lost.is_empty() || boot.guests.iter().any(stays)
+}
+
 fn exit(boot: &Boot) -> Exit {
     match boot.outcome {
-        Outcome::Normal if boot.incomplete() => Exit::Found,
+        Outcome::Normal if loses(boot) => Exit::Found,
         Outcome::Normal => Exit::Good,
         Outcome::Degraded | Outcome::Emergency => Exit::Found,
     }

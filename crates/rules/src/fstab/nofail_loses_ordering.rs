@@ -2,9 +2,9 @@
 
 use super::planned::{Planned, lines};
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
-use analysis::boot::escape;
 use analysis::boot::plan::Kind;
 use facts::Source;
+use facts::unit::escape;
 
 /// See [`DOC`].
 pub const RULE: Rule = Rule {

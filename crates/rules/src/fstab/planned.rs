@@ -2,9 +2,10 @@
 
 use crate::Host;
 use analysis::boot::plan::{LOCAL_FS, PulledIn, Requirement, plan};
-use analysis::boot::{self, UnitPlan, escape, options};
+use analysis::boot::{self, UnitPlan, options};
 use facts::Evidence;
 use facts::fstab::Entry;
+use facts::unit::escape;
 
 /// One line and its unit.
 pub(super) struct Planned<'a> {
