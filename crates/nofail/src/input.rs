@@ -119,10 +119,11 @@ impl Input {
             deadline: self.host_deadline,
             probe_deadline: self.options().deadline,
         };
-        names
-            .into_iter()
-            .zip(remote.collect_all(&addresses))
-            .collect()
+        // On standard error, and only where that is a terminal.
+        let bar = indicatif::ProgressBar::new(addresses.len() as u64).with_message("hosts read");
+        let collected = remote.collect_all(&addresses, &|| bar.inc(1));
+        bar.finish_and_clear();
+        names.into_iter().zip(collected).collect()
     }
 
     fn read_site(&self, file: &Path) -> anyhow::Result<Estate> {

@@ -76,14 +76,25 @@ impl Remote {
         Ok(snapshot)
     }
 
-    /// Collects from several hosts at once, sixteen at a time, in the order given.
-    pub fn collect_all(&self, addresses: &[&str]) -> Vec<Result<Snapshot, RemoteError>> {
+    /// Collects from several hosts at once, sixteen at a time, in the order given; `done` is
+    /// called after each.
+    pub fn collect_all(
+        &self,
+        addresses: &[&str],
+        done: &(dyn Fn() + Sync),
+    ) -> Vec<Result<Snapshot, RemoteError>> {
         let mut all = Vec::with_capacity(addresses.len());
         for some in addresses.chunks(16) {
             std::thread::scope(|scope| {
                 let running: Vec<_> = some
                     .iter()
-                    .map(|address| scope.spawn(|| self.collect(address)))
+                    .map(|address| {
+                        scope.spawn(|| {
+                            let collected = self.collect(address);
+                            done();
+                            collected
+                        })
+                    })
                     .collect();
                 for (thread, address) in running.into_iter().zip(some) {
                     let broke = || Err(RemoteError::Answer(format!("{address}: collection broke")));

@@ -62,21 +62,27 @@ fn render(finding: &Finding, renderer: &Renderer) -> String {
         .id(finding.rule);
     let mut group = Group::with_title(title);
     let places: Vec<Place> = finding.evidence.iter().map(Place::of).collect();
+    let mut measured: Vec<&Place> = Vec::new();
     for (place, kind) in places.iter().zip(
         std::iter::once(AnnotationKind::Primary).chain(std::iter::repeat(AnnotationKind::Context)),
     ) {
-        if place.text.is_empty() {
-            group = group.element(annotate_snippets::Origin::path(place.file.as_str()));
+        let Some(line) = place.line else {
+            measured.push(place);
             continue;
-        }
+        };
         let mut snippet = Snippet::source(place.text.as_str())
             .path(place.file.as_str())
-            .line_start(place.line)
+            .line_start(line)
             .fold(false);
         if let Some(span) = place.span.clone() {
             snippet = snippet.annotation(kind.span(span));
         }
         group = group.element(snippet);
+    }
+    // What was measured stands in no line of a file.
+    let measured: Vec<String> = measured.iter().map(|p| p.measured()).collect();
+    for seen in &measured {
+        group = group.element(Level::NOTE.with_name("seen").message(seen.as_str()));
     }
     let consequence = clean(&finding.consequence);
     if !consequence.is_empty() {
@@ -93,11 +99,19 @@ fn render(finding: &Finding, renderer: &Renderer) -> String {
 struct Place {
     file: String,
     text: String,
-    line: usize,
+    /// `None` for what was measured.
+    line: Option<usize>,
     span: Option<std::ops::Range<usize>>,
 }
 
 impl Place {
+    fn measured(&self) -> String {
+        if self.text.is_empty() {
+            return self.file.clone();
+        }
+        format!("{}: {}", self.file, self.text.trim())
+    }
+
     fn of(evidence: &Evidence) -> Self {
         let text = clean(evidence.text.as_deref().unwrap_or(""));
         let span = evidence.column.map(|column| {
@@ -112,7 +126,10 @@ impl Place {
         });
         Self {
             file: clean(&evidence.file),
-            line: evidence.line.map_or(1, |l| usize::try_from(l).unwrap_or(1)),
+            line: evidence
+                .line
+                .filter(|_| evidence.text.is_some())
+                .and_then(|l| usize::try_from(l).ok()),
             span: span.filter(|s| !s.is_empty()),
             text,
         }

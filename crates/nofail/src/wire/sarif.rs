@@ -67,16 +67,17 @@ fn result(finding: &Finding, rule: Option<usize>) -> Value {
 
 fn location(finding: &Finding, evidence: &facts::Evidence) -> Value {
     let mut place = json!({"artifactLocation": {"uri": uri(&finding.host, &evidence.file)}});
-    if let Some(line) = evidence.line {
-        let mut region = json!({"startLine": line});
-        if let Some(column) = evidence.column {
-            region["startColumn"] = json!(column);
-        }
-        if let Some(text) = &evidence.text {
-            region["snippet"] = json!({"text": text});
-        }
-        place["region"] = region;
+    // What was measured stands in no line; consumers want a region all the same.
+    let line = evidence.line.unwrap_or(1);
+    let mut region = json!({"startLine": line, "endLine": line});
+    if let Some(column) = evidence.column {
+        region["startColumn"] = json!(column);
+        region["endColumn"] = json!(column + evidence.width.max(1));
     }
+    if let Some(text) = &evidence.text {
+        region["snippet"] = json!({"text": text});
+    }
+    place["region"] = region;
     json!({
         "physicalLocation": place,
         "message": {"text": evidence.text.as_deref().unwrap_or(&evidence.file)},
