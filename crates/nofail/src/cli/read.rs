@@ -76,21 +76,28 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     })
 }
 
+/// No file that a parser is for is larger; `/dev/zero` has no end at all.
+const MAX_FILE: u64 = 256 << 20;
+
 fn input(file: &str) -> anyhow::Result<String> {
-    let bytes = if file == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .context("cannot read standard input")?;
-        bytes
+    let failed = || format!("cannot read {file}");
+    let source: Box<dyn Read> = if file == "-" {
+        Box::new(std::io::stdin().lock())
     } else {
-        let kind = std::fs::metadata(file).with_context(|| format!("cannot read {file}"))?;
-        if kind.is_dir() {
+        let opened = std::fs::File::open(file).with_context(failed)?;
+        if opened.metadata().with_context(failed)?.is_dir() {
             bail!("{file} is a directory; name a file");
         }
-        std::fs::read(file).with_context(|| format!("cannot read {file}"))?
+        Box::new(opened)
     };
+    let mut bytes = Vec::new();
+    source
+        .take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .with_context(failed)?;
+    if bytes.len() as u64 > MAX_FILE {
+        bail!("{file} is larger than 256 MiB: no file of this kind is");
+    }
     Ok(match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
