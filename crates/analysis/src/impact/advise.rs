@@ -1,6 +1,6 @@
 //! Which single mend helps a service most.
 
-use super::faults::faults;
+use super::faults::{Assume, faults};
 use super::shared::solve_up_to;
 use crate::cutsets::CutSetError;
 use model::graph::{Graph, Index, Regime};
@@ -42,7 +42,11 @@ const REPAIR_HOURS: f64 = 4.0;
 /// # Errors
 /// The diagrams grow beyond their limit.
 pub fn advise(graph: &Graph, index: Index, regime: Regime) -> Result<Advised, CutSetError> {
-    let faults = faults(graph, index, regime);
+    let assume = Assume {
+        again: true,
+        ..Assume::default()
+    };
+    let faults = faults(graph, index, regime, &assume);
     let solution = solve_up_to(&faults, None)?;
     let mut known = 0;
     let probabilities: Vec<f64> = faults

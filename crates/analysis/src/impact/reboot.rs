@@ -1,6 +1,6 @@
 //! Whether a host may be rebooted now.
 
-use super::blast::{Blast, Reason, blast};
+use super::blast::{Blast, Reason, blast_from};
 use crate::boot::{Boot, Outcome};
 use model::Estate;
 use model::graph::{Graph, Index, Kind};
@@ -39,14 +39,31 @@ pub struct Check {
     pub blast: Blast,
 }
 
-/// Judges the reboot of `host`, whose next boot `boot` foretells.
+/// Guests that do not run now, by their snapshots.
+pub fn down_now(graph: &Graph, estate: &Estate) -> Vec<Index> {
+    let mut down = Vec::new();
+    for snapshot in &estate.hosts {
+        for guest in &snapshot.guests {
+            let index = graph.find(&format!("guest:{}", guest.name));
+            let runs = guest.state.as_deref().is_none_or(|s| s == "running");
+            let here = |i: &Index| graph.component(*i).host.as_deref() == Some(&snapshot.host);
+            if let Some(index) = index.filter(here).filter(|_| !runs) {
+                down.push(index);
+            }
+        }
+    }
+    down
+}
+
+/// Judges the reboot of `host`, whose next boot `boot` foretells, as things stand now.
 pub fn check(graph: &Graph, estate: &Estate, host: Index, boot: &Boot) -> Check {
     let name = &graph.component(host).name;
     let mut held = HashSet::new();
     if boot.outcome == Outcome::Emergency {
         held.insert(host);
     }
-    let blast = blast(graph, &[host], &held);
+    let down = down_now(graph, estate);
+    let blast = blast_from(graph, &[host], &down, &held);
     let mut judge = Judge {
         graph,
         estate,
