@@ -1,0 +1,221 @@
+//! Shared failure domains as a person sees them.
+
+use super::boot::item;
+use super::evidence::path;
+use super::style::{Style, paint};
+use crate::cli::graph::Model;
+use crate::cli::shared::{Answer, common};
+use analysis::impact::shared::Shared;
+use model::graph::{Index, Kind, Regime};
+use std::fmt::Write as _;
+
+/// So many pairs are shown.
+const PAIRS: usize = 8;
+
+/// The whole text.
+pub fn text(model: &Model, answers: &[Answer], why: bool) -> String {
+    let mut out = String::new();
+    for (at, answer) in answers.iter().enumerate() {
+        if at > 0 {
+            out.push('\n');
+        }
+        let members = members(model, answer.group);
+        let clause = model.graph.clauses(answer.group).first();
+        let need = clause.map_or(0, |c| c.k);
+        let title = format!(
+            "{}: needs {need} of {}",
+            model.name(answer.group),
+            model.names(&members).join(", ")
+        );
+        item(&mut out, "", &paint(Style::Bold, &title));
+        one(&mut out, model, answer, &members, why);
+    }
+    out
+}
+
+fn members(model: &Model, group: Index) -> Vec<Index> {
+    let clauses = model.graph.clauses(group).iter();
+    clauses.flat_map(|c| c.members.iter().copied()).collect()
+}
+
+fn one(out: &mut String, model: &Model, answer: &Answer, members: &[Index], why: bool) {
+    let told = |s: &Shared| -> Vec<Index> {
+        let mut told: Vec<Index> = s
+            .single
+            .iter()
+            .copied()
+            .filter(|i| !common(model.graph.component(*i).kind))
+            .collect();
+        told.sort_by_key(|i| model.graph.component(*i).kind);
+        told
+    };
+    let running = told(&answer.running);
+    single(
+        out,
+        model,
+        ("running     ", Regime::Running),
+        &running,
+        members,
+        why,
+    );
+    if answer.cold.always {
+        let label = format!("  {}", paint(Style::Red, "cold start  "));
+        item(
+            out,
+            &label,
+            "does not come up by itself, with nothing broken (nofail order tells why)",
+        );
+        let again = told(&answer.again);
+        if answer.again.always {
+            item(
+                out,
+                "              ",
+                "nor with its mounts tried again: its host stops in emergency mode",
+            );
+        } else {
+            let only: Vec<Index> = again.into_iter().filter(|i| !running.contains(i)).collect();
+            if !only.is_empty() {
+                single(
+                    out,
+                    model,
+                    ("with a hand ", Regime::Cold),
+                    &only,
+                    members,
+                    why,
+                );
+            }
+        }
+    } else {
+        let only: Vec<Index> = told(&answer.cold)
+            .into_iter()
+            .filter(|i| !running.contains(i))
+            .collect();
+        if only.is_empty() {
+            let _ = writeln!(out, "  cold start  nothing beyond that");
+        } else {
+            single(
+                out,
+                model,
+                ("cold start  ", Regime::Cold),
+                &only,
+                members,
+                why,
+            );
+            for (host, _) in model.held().iter().map(|h| (model.name(*h), ())) {
+                item(
+                    out,
+                    "              ",
+                    &format!("since {host} would stop in emergency mode"),
+                );
+            }
+        }
+    }
+    serves_boot(out, model, members);
+    pairs(out, model, &answer.running);
+    let rest: Vec<Index> = answer
+        .running
+        .single
+        .iter()
+        .copied()
+        .filter(|i| common(model.graph.component(*i).kind))
+        .collect();
+    if !rest.is_empty() {
+        item(out, "  in common   ", &model.names(&rest).join(", "));
+    }
+}
+
+fn single(
+    out: &mut String,
+    model: &Model,
+    (label, regime): (&str, Regime),
+    of: &[Index],
+    members: &[Index],
+    why: bool,
+) {
+    if of.is_empty() {
+        item(
+            out,
+            &format!("  {label}"),
+            &paint(Style::Green, "no single component takes it down"),
+        );
+        return;
+    }
+    let label = format!("  {}", paint(Style::Red, label));
+    if !why {
+        item(
+            out,
+            &label,
+            &format!("{} alone", model.names(of).join(", ")),
+        );
+        return;
+    }
+    for &index in of {
+        item(out, &label, &format!("{} alone", model.name(index)));
+        for &member in members {
+            path(out, model, member, index, regime);
+        }
+    }
+}
+
+/// Members that answer for mounts of hosts, in the same cold start too late.
+fn serves_boot(out: &mut String, model: &Model, members: &[Index]) {
+    let graph = &model.graph;
+    let mut mounts: Vec<String> = Vec::new();
+    for &member in members {
+        for &name in graph.dependents(member) {
+            let at_boot = graph
+                .clauses(name)
+                .iter()
+                .any(|c| c.at_boot && c.members.iter().all(|m| members.contains(m)));
+            if at_boot {
+                let of_name = graph.dependents(name).iter();
+                let are = of_name.filter(|d| graph.component(**d).kind == Kind::Mount);
+                mounts.extend(are.map(|d| graph.component(*d).name.clone()));
+            }
+        }
+    }
+    mounts.sort();
+    mounts.dedup();
+    if !mounts.is_empty() {
+        let text = format!(
+            "in a cold start these mounts ask it for a name before it is up, and fail: {}",
+            mounts.join(", ")
+        );
+        item(
+            out,
+            &format!("  {}", paint(Style::Red, "circle      ")),
+            &text,
+        );
+    }
+}
+
+fn pairs(out: &mut String, model: &Model, shared: &Shared) {
+    let counts = |pair: &&[Index; 2]| pair.iter().all(|i| !common(model.graph.component(*i).kind));
+    // Whole machines say more than the parts inside them.
+    let mut pairs: Vec<&[Index; 2]> = shared.pairs.iter().filter(counts).collect();
+    let weight = |i: &Index| match model.graph.component(*i).kind {
+        Kind::Host | Kind::Power | Kind::Switch | Kind::Nas => 0,
+        Kind::Guest => 1,
+        _ => 2,
+    };
+    pairs.sort_by_key(|p| p.iter().map(weight).sum::<i32>());
+    if pairs.is_empty() {
+        return;
+    }
+    let shown: Vec<String> = pairs
+        .iter()
+        .take(PAIRS)
+        .map(|p| model.names(p.as_slice()).join(" + "))
+        .collect();
+    let more = pairs.len().saturating_sub(PAIRS);
+    let more = if more > 0 {
+        format!("; and {more} more pairs (--format json)")
+    } else {
+        String::new()
+    };
+    item(
+        out,
+        "  pairs       ",
+        &format!("{}{more}", shown.join("; ")),
+    );
+}
