@@ -17,6 +17,7 @@ Exit code: 0 everything starts, 1 something waits for itself or a host stops in 
 2 could not run.")]
 pub struct Args {
     /// Show only this host's part.
+    #[arg(id = "only", value_name = "HOST")]
     pub host: Option<String>,
     /// Where to read from, and `--why`.
     #[command(flatten)]

@@ -15,6 +15,7 @@ Example:
 Exit code: 0 safe, 1 safe with losses, 2 could not run, 3 unsafe.")]
 pub struct Args {
     /// The host.
+    #[arg(id = "rebooted", value_name = "HOST")]
     pub host: String,
     /// Where to read from, and `--why`.
     #[command(flatten)]

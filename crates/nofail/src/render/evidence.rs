@@ -69,3 +69,13 @@ pub(super) fn path(out: &mut String, model: &Model, from: Index, to: Index, regi
         item(out, "        ", line);
     }
 }
+
+/// The chains from one component to each of several.
+pub fn paths(model: &Model, from: Index, to: &[Index], regime: Regime) -> String {
+    let mut out = String::new();
+    for &index in to.iter().filter(|i| **i != from) {
+        item(&mut out, "  ", &model.name(index));
+        path(&mut out, model, from, index, regime);
+    }
+    out
+}

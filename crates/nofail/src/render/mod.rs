@@ -5,7 +5,7 @@ pub mod audit;
 pub mod blast;
 pub mod boot;
 pub mod cutsets;
-mod evidence;
+pub mod evidence;
 pub mod incident;
 pub mod markdown;
 pub mod model;

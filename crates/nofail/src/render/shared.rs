@@ -6,6 +6,7 @@ use super::style::{Style, paint};
 use crate::cli::graph::Model;
 use crate::cli::shared::{Answer, common};
 use analysis::impact::shared::Shared;
+use analysis::impact::spread::spread;
 use model::graph::{Index, Kind, Regime};
 use std::fmt::Write as _;
 
@@ -33,6 +34,16 @@ pub fn text(model: &Model, answers: &[Answer], why: bool) -> String {
     out
 }
 
+/// Without those that fall with another one anyhow: the parts of a host, the exports of a NAS.
+fn roots(model: &Model, of: Vec<Index>) -> Vec<Index> {
+    let falls: Vec<_> = of.iter().map(|i| spread(&model.graph, &[*i])).collect();
+    let root = |index: &Index| {
+        let above = of.iter().zip(&falls).filter(|(i, _)| *i != index);
+        !above.into_iter().any(|(_, with)| with.is_down(*index))
+    };
+    of.iter().copied().filter(root).collect()
+}
+
 fn members(model: &Model, group: Index) -> Vec<Index> {
     let clauses = model.graph.clauses(group).iter();
     clauses.flat_map(|c| c.members.iter().copied()).collect()
@@ -47,7 +58,7 @@ fn one(out: &mut String, model: &Model, answer: &Answer, members: &[Index], why:
             .filter(|i| !common(model.graph.component(*i).kind))
             .collect();
         told.sort_by_key(|i| model.graph.component(*i).kind);
-        told
+        roots(model, told)
     };
     let running = told(&answer.running);
     single(
