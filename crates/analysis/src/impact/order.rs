@@ -51,12 +51,25 @@ pub fn order(graph: &Graph) -> Order {
         .collect();
     let circle = circle(graph, &stuck, &alone);
     let (acts, fewest) = fewest(graph, &stuck, &alone);
-    from.waived = acts.iter().map(|a| (a.of, a.clause)).collect();
+    let (boot, others): (Vec<&Act>, Vec<&Act>) = acts
+        .iter()
+        .partition(|a| graph.clauses(a.of)[a.clause].at_boot);
+    let waive = |acts: &[&Act]| -> HashSet<(Index, usize)> {
+        acts.iter().map(|a| (a.of, a.clause)).collect()
+    };
+    // What is only tried again waits for what it needs, if that ever comes.
+    from.again = true;
+    from.waived = waive(&others);
+    let mut end = rise(graph, &from);
+    if !stuck.iter().all(|i| end.is_up(*i)) {
+        from.waived.extend(waive(&boot));
+        end = rise(graph, &from);
+    }
     let by_person = |i: &Index| graph.component(*i).start == Start::Person;
     let mut doomed: Vec<Index> = doomed.into_iter().collect();
     doomed.sort_unstable();
     Order {
-        rise: rise(graph, &from),
+        rise: end,
         by_hand: (0..graph.len()).map(Index::new).filter(by_person).collect(),
         stuck,
         doomed,

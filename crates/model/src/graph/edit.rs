@@ -41,6 +41,13 @@ impl Graph {
         &mut self.components[index.get()]
     }
 
+    /// A component that some host has now; one that is gone, and only kept for the needs of
+    /// others, is not found.
+    pub(super) fn find_present(&self, name: &str) -> Option<Index> {
+        self.find(name)
+            .filter(|index| self.component(*index).host.is_some())
+    }
+
     /// Says how a component starts.
     pub fn set_start(&mut self, index: Index, start: Start) {
         self.components[index.get()].start = start;

@@ -161,3 +161,6 @@ impl Graph {
         self.components.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,7 +127,7 @@ pub fn text(model: &Model, order: &Order, plan: &Plan, why: bool) -> String {
                 notes.push(paint(Style::Yellow, "a person starts it"));
             }
             if stuck(&index) {
-                notes.push(paint(Style::Yellow, "only after the acts by hand"));
+                notes.push(paint(Style::Yellow, "after the acts by hand"));
             }
             let mut line = format!("{:<10}{}", component.kind.name(), component.name);
             if !notes.is_empty() {
@@ -188,7 +188,12 @@ fn by_hand(out: &mut String, model: &Model, order: &Order, plan: &Plan, why: boo
         let text = format!("{host} stops in emergency mode: {cause}; mend that at its console");
         item(out, "  - ", &text);
     }
-    for one in acts {
+    // On one host, what is done on another is told where that one is asked about.
+    let here = |one: &&Act| {
+        let of = model.graph.component(one.of).host.as_ref();
+        plan.host.is_none() || of.is_none() || of == plan.host.as_ref()
+    };
+    for one in acts.iter().filter(here) {
         item(out, "  - ", &act(model, one));
     }
     if acts.is_empty() && !order.stuck.is_empty() {

@@ -34,8 +34,29 @@ pub fn text(model: &Model, answers: &[Answer], why: bool) -> String {
     out
 }
 
+/// What is worth telling of the single ones: nothing that twins have in common, nothing that was
+/// told before, and no part of another one.
+fn told(model: &Model, shared: &Shared, before: Option<&Shared>) -> Vec<Index> {
+    let new = |i: &Index| {
+        !common(model.graph.component(*i).kind) && before.is_none_or(|b| !b.single.contains(i))
+    };
+    let mut told: Vec<Index> = shared.single.iter().copied().filter(new).collect();
+    told.sort_by_key(|i| model.graph.component(*i).kind);
+    roots(model, &told)
+}
+
+/// Hosts that stop in emergency mode: why a cold start has fewer twins.
+fn held(out: &mut String, model: &Model) {
+    let mut hosts: Vec<String> = model.held().iter().map(|h| model.name(*h)).collect();
+    hosts.sort();
+    for host in hosts {
+        let text = format!("since {host} would stop in emergency mode");
+        item(out, "              ", &text);
+    }
+}
+
 /// Without those that fall with another one anyhow: the parts of a host, the exports of a NAS.
-fn roots(model: &Model, of: Vec<Index>) -> Vec<Index> {
+fn roots(model: &Model, of: &[Index]) -> Vec<Index> {
     let falls: Vec<_> = of.iter().map(|i| spread(&model.graph, &[*i])).collect();
     let root = |index: &Index| {
         let above = of.iter().zip(&falls).filter(|(i, _)| *i != index);
@@ -50,25 +71,9 @@ fn members(model: &Model, group: Index) -> Vec<Index> {
 }
 
 fn one(out: &mut String, model: &Model, answer: &Answer, members: &[Index], why: bool) {
-    let told = |s: &Shared| -> Vec<Index> {
-        let mut told: Vec<Index> = s
-            .single
-            .iter()
-            .copied()
-            .filter(|i| !common(model.graph.component(*i).kind))
-            .collect();
-        told.sort_by_key(|i| model.graph.component(*i).kind);
-        roots(model, told)
-    };
-    let running = told(&answer.running);
-    single(
-        out,
-        model,
-        ("running     ", Regime::Running),
-        &running,
-        members,
-        why,
-    );
+    let running = told(model, &answer.running, None);
+    let label = ("running     ", Regime::Running);
+    single(out, model, label, &running, members, why);
     if answer.cold.always {
         let label = format!("  {}", paint(Style::Red, "cold start  "));
         item(
@@ -76,49 +81,25 @@ fn one(out: &mut String, model: &Model, answer: &Answer, members: &[Index], why:
             &label,
             "does not come up by itself, with nothing broken (nofail order tells why)",
         );
-        let again = told(&answer.again);
         if answer.again.always {
-            item(
-                out,
-                "              ",
-                "nor with its mounts tried again: its host stops in emergency mode",
-            );
+            let text = "nor with its mounts tried again: its host stops in emergency mode";
+            item(out, "              ", text);
         } else {
-            let only: Vec<Index> = again.into_iter().filter(|i| !running.contains(i)).collect();
+            let only = told(model, &answer.again, Some(&answer.running));
             if !only.is_empty() {
-                single(
-                    out,
-                    model,
-                    ("with a hand ", Regime::Cold),
-                    &only,
-                    members,
-                    why,
-                );
+                let label = ("with a hand ", Regime::Cold);
+                single(out, model, label, &only, members, why);
+                held(out, model);
             }
         }
     } else {
-        let only: Vec<Index> = told(&answer.cold)
-            .into_iter()
-            .filter(|i| !running.contains(i))
-            .collect();
+        let only = told(model, &answer.cold, Some(&answer.running));
         if only.is_empty() {
             let _ = writeln!(out, "  cold start  nothing beyond that");
         } else {
-            single(
-                out,
-                model,
-                ("cold start  ", Regime::Cold),
-                &only,
-                members,
-                why,
-            );
-            for (host, _) in model.held().iter().map(|h| (model.name(*h), ())) {
-                item(
-                    out,
-                    "              ",
-                    &format!("since {host} would stop in emergency mode"),
-                );
-            }
+            let label = ("cold start  ", Regime::Cold);
+            single(out, model, label, &only, members, why);
+            held(out, model);
         }
     }
     serves_boot(out, model, members);

@@ -170,7 +170,7 @@ fn add_interface(
     let host = &snapshot.host;
     if interface.kind == "network"
         && let Some(network) = &interface.source
-        && let Some(network) = graph.find(&format!("network:{host}:{network}"))
+        && let Some(network) = graph.find_present(&format!("network:{host}:{network}"))
     {
         graph.need_one(
             of,
@@ -183,7 +183,7 @@ fn add_interface(
     let Some(bridge) = bridge.filter(|_| interface.kind != "direct") else {
         return;
     };
-    if let Some(index) = graph.find(&format!("bridge:{host}:{bridge}")) {
+    if let Some(index) = graph.find_present(&format!("bridge:{host}:{bridge}")) {
         graph.need_one(of, index, Regimes::BOTH, read_at("its bridge", place));
     }
     let port = snapshot

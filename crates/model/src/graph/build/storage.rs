@@ -172,7 +172,7 @@ impl<'a> Storage<'a> {
                 self.snapshot.bridges.iter().any(|b| b.name == interface)
             }
         })?;
-        graph.find(&format!(
+        graph.find_present(&format!(
             "bridge:{}:{}",
             self.snapshot.host,
             own.interface.as_deref()?
