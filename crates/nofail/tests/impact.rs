@@ -121,7 +121,7 @@ fn every_command_fits_the_page() {
     let cuts = json("cutsets wireless", "site.toml", 0);
     assert_eq!(cuts["top"], "service:wireless");
     let advice = json("advise wireless", "site.toml", 0);
-    assert_eq!(advice["ranked"].as_array().unwrap().is_empty(), false);
+    assert!(!advice["ranked"].as_array().unwrap().is_empty());
 }
 
 #[test]

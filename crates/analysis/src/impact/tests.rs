@@ -60,7 +60,7 @@ fn up(graph: &Graph, failed: usize, regime: Regime, again: bool) -> Vec<bool> {
             .map(|i| {
                 let holds = |clause: &model::graph::Clause| {
                     let counts = |m: &&Index| {
-                        let late = clause.at_boot && !again && m.get() % 2 == 0;
+                        let late = clause.at_boot && !again && m.get().is_multiple_of(2);
                         state[m.get()] && !late
                     };
                     !clause.regimes.has(regime)
