@@ -1,6 +1,6 @@
 //! Which single mend helps a service most.
 
-use super::faults::faults;
+use super::faults::{Assume, Faults, faults};
 use super::shared::solve_up_to;
 use crate::cutsets::CutSetError;
 use model::graph::{Graph, Index, Regime};
@@ -36,26 +36,32 @@ pub struct Advised {
 /// Hours that a repair takes where nobody says.
 const REPAIR_HOURS: f64 = 4.0;
 
+/// The probability of each basic event of `faults`, and how many of them site.toml tells.
+pub fn probabilities(graph: &Graph, faults: &Faults) -> (Vec<f64>, usize) {
+    let mut known = 0;
+    let of = |index: &Index| match graph.component(*index).mttf_hours {
+        Some(hours) if hours > 0.0 => {
+            known += 1;
+            REPAIR_HOURS / (hours + REPAIR_HOURS)
+        }
+        _ => EQUAL,
+    };
+    (faults.components.iter().map(of).collect(), known)
+}
+
 /// Ranks what `index` rests on. A component with a mean time to failure is down for
 /// `repair / (mttf + repair)` of the time; the others share one probability.
 ///
 /// # Errors
 /// The diagrams grow beyond their limit.
 pub fn advise(graph: &Graph, index: Index, regime: Regime) -> Result<Advised, CutSetError> {
-    let faults = faults(graph, index, regime);
+    let assume = Assume {
+        again: true,
+        ..Assume::default()
+    };
+    let faults = faults(graph, index, regime, &assume);
     let solution = solve_up_to(&faults, None)?;
-    let mut known = 0;
-    let probabilities: Vec<f64> = faults
-        .components
-        .iter()
-        .map(|i| match graph.component(*i).mttf_hours {
-            Some(hours) if hours > 0.0 => {
-                known += 1;
-                REPAIR_HOURS / (hours + REPAIR_HOURS)
-            }
-            _ => EQUAL,
-        })
-        .collect();
+    let (probabilities, known) = probabilities(graph, &faults);
     let probability = solution.probability(&probabilities)?;
     let mut ranked: Vec<Advice> = solution
         .importance(&probabilities)?

@@ -6,9 +6,10 @@
 //! A strongly connected part of `n` components is written out `n` times, from "nothing has
 //! failed" or from "nothing has come up": a monotone function reaches its fixed point by then.
 
+use super::rise::in_time;
 use crate::cutsets::{Arg, EventId, FaultTree, GateId, Op};
-use model::graph::{Graph, Index, Regime, Start};
-use std::collections::HashMap;
+use model::graph::{Graph, Index, Regime};
+use std::collections::{HashMap, HashSet};
 
 /// A fault tree of one component.
 #[derive(Debug)]
@@ -23,12 +24,22 @@ pub struct Faults {
     pub circles: Vec<Vec<Index>>,
 }
 
+/// What a fault tree takes for granted.
+#[derive(Clone, Debug, Default)]
+pub struct Assume {
+    /// What is down whatever happens: hosts that boot prediction sees in emergency mode.
+    pub dead: HashSet<Index>,
+    /// Whether a person tries again, later, what a boot tries once.
+    pub again: bool,
+}
+
 /// Builds the fault tree of `top`. In a cold start a person starts what does not start itself.
-pub fn faults(graph: &Graph, top: Index, regime: Regime) -> Faults {
-    let mut parts = components(graph, top, regime);
+pub fn faults(graph: &Graph, top: Index, regime: Regime, assume: &Assume) -> Faults {
+    let mut parts = components(graph, top, regime, assume);
     let mut build = Build {
         graph,
         regime,
+        assume,
         tree: FaultTree::new(),
         events: HashMap::new(),
         components: Vec::new(),
@@ -37,8 +48,7 @@ pub fn faults(graph: &Graph, top: Index, regime: Regime) -> Faults {
     let mut circles = Vec::new();
     // The parts come with what is needed first.
     for part in &mut parts {
-        let looped = part.len() > 1
-            || clauses(graph, part[0], regime).any(|(_, c)| c.members.contains(&part[0]));
+        let looped = part.len() > 1 || needs(graph, part[0], regime, assume).contains(&part[0]);
         if looped {
             build.circle(part);
             part.sort_unstable();
@@ -72,9 +82,20 @@ fn clauses(
     graph.clauses(index).iter().enumerate().filter(counts)
 }
 
+/// What a component's tree rests on, clause by clause.
+fn needs(graph: &Graph, index: Index, regime: Regime, assume: &Assume) -> Vec<Index> {
+    let counts = |clause: &model::graph::Clause, member: &Index| {
+        assume.again || in_time(graph, clause, *member)
+    };
+    clauses(graph, index, regime)
+        .flat_map(|(_, c)| c.members.iter().filter(|m| counts(c, m)).copied())
+        .collect()
+}
+
 struct Build<'a> {
     graph: &'a Graph,
     regime: Regime,
+    assume: &'a Assume,
     tree: FaultTree,
     events: HashMap<Index, EventId>,
     components: Vec<Index>,
@@ -96,18 +117,23 @@ impl Build<'_> {
     /// the components of its circle.
     fn gate(&mut self, index: Index, round: &HashMap<Index, Arg>) -> GateId {
         let mut causes = vec![Arg::from(self.event(index))];
+        if self.assume.dead.contains(&index) {
+            causes.push(Arg::Constant(true));
+        }
         for (_, clause) in clauses(self.graph, index, self.regime) {
             let missing = clause.members.len().checked_sub(clause.k as usize);
             let Some(spare) = missing else {
                 causes.push(Arg::Constant(true));
                 continue;
             };
-            let members: Vec<Arg> = clause
-                .members
-                .iter()
-                .map(|m| round.get(m).or_else(|| self.done.get(m)).copied())
-                .map(|arg| arg.unwrap_or(Arg::Constant(false)))
-                .collect();
+            let value = |member: &Index| {
+                if !self.assume.again && !in_time(self.graph, clause, *member) {
+                    return Arg::Constant(true);
+                }
+                let known = round.get(member).or_else(|| self.done.get(member));
+                known.copied().unwrap_or(Arg::Constant(false))
+            };
+            let members: Vec<Arg> = clause.members.iter().map(value).collect();
             let fail = u32::try_from(spare + 1).unwrap_or(u32::MAX);
             causes.push(match members.as_slice() {
                 [only] if fail == 1 => *only,
@@ -133,17 +159,13 @@ impl Build<'_> {
 
 /// Strongly connected parts of all that `top` needs, those that need nothing of the others
 /// first (Tarjan's algorithm, without recursion).
-fn components(graph: &Graph, top: Index, regime: Regime) -> Vec<Vec<Index>> {
+fn components(graph: &Graph, top: Index, regime: Regime, assume: &Assume) -> Vec<Vec<Index>> {
     struct Frame {
         index: Index,
         members: Vec<Index>,
         next: usize,
     }
-    let needs = |index: Index| -> Vec<Index> {
-        clauses(graph, index, regime)
-            .flat_map(|(_, c)| c.members.iter().copied())
-            .collect()
-    };
+    let needs = |index: Index| needs(graph, index, regime, assume);
     let mut order: HashMap<Index, usize> = HashMap::new();
     let mut low: HashMap<Index, usize> = HashMap::new();
     let mut on_stack: Vec<Index> = Vec::new();
@@ -201,9 +223,4 @@ fn components(graph: &Graph, top: Index, regime: Regime) -> Vec<Vec<Index>> {
         }
     }
     parts
-}
-
-/// Whether a component needs a person to start, for answers that must say so.
-pub fn needs_person(graph: &Graph, index: Index) -> bool {
-    graph.component(index).start == Start::Person
 }

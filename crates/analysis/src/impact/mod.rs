@@ -5,6 +5,7 @@
 //! for the minimal cut sets. The rest are the answers that people ask for: [`blast`], [`order`],
 //! [`shared`], [`reboot`], [`advise`].
 
+pub mod acts;
 pub mod advise;
 pub mod blast;
 pub mod faults;

@@ -1,6 +1,6 @@
 //! Whether a host may be rebooted now.
 
-use super::blast::{Blast, Reason, blast};
+use super::blast::{Blast, Reason, blast_from};
 use crate::boot::{Boot, Outcome};
 use model::Estate;
 use model::graph::{Graph, Index, Kind};
@@ -39,17 +39,35 @@ pub struct Check {
     pub blast: Blast,
 }
 
-/// Judges the reboot of `host`, whose next boot `boot` foretells.
+/// Guests that do not run now, by their snapshots.
+pub fn down_now(graph: &Graph, estate: &Estate) -> Vec<Index> {
+    let mut down = Vec::new();
+    for snapshot in &estate.hosts {
+        for guest in &snapshot.guests {
+            let index = graph.find(&format!("guest:{}", guest.name));
+            let runs = guest.state.as_deref().is_none_or(|s| s == "running");
+            let here = |i: &Index| graph.component(*i).host.as_deref() == Some(&snapshot.host);
+            if let Some(index) = index.filter(here).filter(|_| !runs) {
+                down.push(index);
+            }
+        }
+    }
+    down
+}
+
+/// Judges the reboot of `host`, whose next boot `boot` foretells, as things stand now.
 pub fn check(graph: &Graph, estate: &Estate, host: Index, boot: &Boot) -> Check {
     let name = &graph.component(host).name;
     let mut held = HashSet::new();
     if boot.outcome == Outcome::Emergency {
         held.insert(host);
     }
-    let blast = blast(graph, &[host], &held);
+    let down = down_now(graph, estate);
+    let blast = blast_from(graph, &[host], &down, &held);
     let mut judge = Judge {
         graph,
         estate,
+        down,
         reasons: Vec::new(),
         instead: Vec::new(),
     };
@@ -70,6 +88,7 @@ pub fn check(graph: &Graph, estate: &Estate, host: Index, boot: &Boot) -> Check 
 struct Judge<'a> {
     graph: &'a Graph,
     estate: &'a Estate,
+    down: Vec<Index>,
     reasons: Vec<Weighty>,
     instead: Vec<String>,
 }
@@ -118,6 +137,14 @@ impl Judge<'_> {
             if !matches!(component.kind, Kind::Service | Kind::Group) {
                 continue;
             }
+            // A group behind a service of its own is told once, by the service's name.
+            let told = |of: &Index| {
+                let above = self.graph.component(*of);
+                above.kind == Kind::Service && self.graph.clauses(*of).len() == 1
+            };
+            if component.kind == Kind::Group && self.graph.dependents(fall.index).iter().any(told) {
+                continue;
+            }
             let stays = blast.stays_lost.iter().any(|(i, _)| *i == fall.index);
             let (verdict, how) = if stays {
                 (Verdict::Unsafe, "and would not come back by itself")
@@ -125,8 +152,29 @@ impl Judge<'_> {
                 (Verdict::Losses, "until the host is back")
             };
             let name = component.full_name();
-            self.say(verdict, format!("{name} would have nobody left, {how}"));
+            let off = self.twins_off(fall.index);
+            let off = if off.is_empty() {
+                String::new()
+            } else {
+                format!("; off already: {}", off.join(", "))
+            };
+            self.say(verdict, format!("{name} would be lost, {how}{off}"));
         }
+    }
+
+    /// Members of a group, or of the group behind a service, that do not run now.
+    fn twins_off(&self, index: Index) -> Vec<String> {
+        let members = |i: Index| {
+            let clauses = self.graph.clauses(i).iter();
+            clauses.flat_map(|c| c.members.iter().copied())
+        };
+        let mut all: Vec<Index> = members(index).collect();
+        for group in members(index).filter(|m| self.graph.component(*m).kind == Kind::Group) {
+            all.extend(members(group));
+        }
+        let off = |i: &&Index| self.down.contains(i);
+        let name = |i: &Index| self.graph.component(*i).name.clone();
+        all.iter().filter(off).map(name).collect()
     }
 
     fn guests(&mut self, host: &str, blast: &Blast, boot: &Boot) {

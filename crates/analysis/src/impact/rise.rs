@@ -3,7 +3,7 @@
 //! A component comes up once every cold clause of it is met by components that have come up, so
 //! what waits for itself in a circle never does: the least set that pulls itself up.
 
-use model::graph::{Graph, Index, Regime, Start};
+use model::graph::{Clause, Graph, Index, Kind, Regime, Start};
 use std::collections::HashSet;
 
 /// What a cold start begins with.
@@ -20,6 +20,8 @@ pub struct From {
     pub started_by_hand: HashSet<Index>,
     /// Whether a person starts everything that does not start itself.
     pub person_at_hand: bool,
+    /// Whether a person tries again, later, what a boot tries once ([`Clause::at_boot`]).
+    pub again: bool,
     /// Needs that are waived: a person did by hand what they stand for (a mount by address).
     pub waived: HashSet<(Index, usize)>,
 }
@@ -54,6 +56,12 @@ impl Rise {
         }
         waves
     }
+}
+
+/// Whether a member that comes up in this very start counts for a clause: the guests that a
+/// boot-time need asks for would come too late.
+pub(super) fn in_time(graph: &Graph, clause: &Clause, member: Index) -> bool {
+    !clause.at_boot || graph.component(member).kind != Kind::Guest
 }
 
 /// Starts everything that `from` wants started.
@@ -104,7 +112,7 @@ impl Starting<'_> {
             let index = Index::new(position);
             let clauses = self.graph.clauses(index);
             self.held[position] = vec![0; clauses.len()];
-            let counts = |(at, clause): &(usize, &model::graph::Clause)| {
+            let counts = |(at, clause): &(usize, &Clause)| {
                 clause.k > 0
                     && clause.regimes.has(Regime::Cold)
                     && !self.from.waived.contains(&(index, *at))
@@ -128,6 +136,11 @@ impl Starting<'_> {
         wanted && by_itself && !from.dead.contains(&index)
     }
 
+    fn counts(&self, clause: &Clause, member: Index) -> bool {
+        let before = || self.from.up.as_ref().is_some_and(|up| up.contains(&member));
+        self.from.again || in_time(self.graph, clause, member) || before()
+    }
+
     /// Tells those that need `index` that it is up.
     fn tell(&mut self, index: Index, next: &mut Vec<Index>) {
         let mut dependents = self.graph.dependents(index).to_vec();
@@ -142,6 +155,7 @@ impl Starting<'_> {
                 if clause.regimes.has(Regime::Cold)
                     && !self.from.waived.contains(&(of, at))
                     && clause.members.contains(&index)
+                    && self.counts(clause, index)
                 {
                     self.held[position][at] += 1;
                     if self.held[position][at] == clause.k {

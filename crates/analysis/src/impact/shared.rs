@@ -1,6 +1,6 @@
 //! Shared failure domains: what takes down every member of an HA group, or breaks its quorum.
 
-use super::faults::{Faults, faults};
+use super::faults::{Assume, Faults, faults};
 use crate::cutsets::{CutSetError, Options, Solution, solve};
 use model::graph::{Graph, Index, Regime};
 
@@ -23,8 +23,13 @@ pub struct Shared {
 ///
 /// # Errors
 /// The diagrams grow beyond their limit.
-pub fn shared(graph: &Graph, index: Index, regime: Regime) -> Result<Shared, CutSetError> {
-    let faults = faults(graph, index, regime);
+pub fn shared(
+    graph: &Graph,
+    index: Index,
+    regime: Regime,
+    assume: &Assume,
+) -> Result<Shared, CutSetError> {
+    let faults = faults(graph, index, regime, assume);
     let solution = solve_up_to(&faults, Some(2))?;
     let mut single = Vec::new();
     let mut pairs = Vec::new();

@@ -47,6 +47,19 @@ impl Spread {
         chain
     }
 
+    /// The same without what another spread has too; `keep` stays in any case. Causes stay as they
+    /// are: they may lie in what was taken out.
+    #[must_use]
+    pub fn without(&self, other: &Self, keep: &[Index]) -> Self {
+        let mut left = Self::default();
+        for fall in &self.falls {
+            if !other.is_down(fall.index) || keep.contains(&fall.index) {
+                left.fall(*fall);
+            }
+        }
+        left
+    }
+
     fn fall(&mut self, fall: Fall) -> bool {
         let new = !self.place.contains_key(&fall.index);
         if new {

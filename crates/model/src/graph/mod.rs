@@ -17,7 +17,7 @@ pub use build::build;
 pub use component::{Component, Index, Kind, Start};
 
 use facts::Evidence;
-use lookup::Lookup;
+use lookup::{Definition, Lookup};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -42,6 +42,9 @@ pub struct Clause {
     pub members: Vec<Index>,
     /// In which regimes it counts.
     pub regimes: Regimes,
+    /// In a cold start, asked once, at the boot of the host and before its guests start: a guest
+    /// among the members counts only where it was up before. Without meaning while running.
+    pub at_boot: bool,
     /// Where it was read, in words and places.
     pub why: Why,
 }
@@ -101,6 +104,10 @@ pub struct Graph {
     by_name: HashMap<String, Index>,
     /// Components that one host's snapshot gave clauses to.
     owned: HashMap<String, Vec<Index>>,
+    /// Which hosts define each guest.
+    homes: HashMap<String, Vec<Definition>>,
+    /// Which guests each host defines.
+    defined: HashMap<String, Vec<String>>,
     lookup: Arc<Lookup>,
 }
 
@@ -154,3 +161,6 @@ impl Graph {
         self.components.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

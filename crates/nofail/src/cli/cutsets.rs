@@ -1,10 +1,16 @@
 //! `nofail cutsets`.
 
+use super::graph::{Common, Model as SiteModel};
 use super::{Exit, Format};
 use crate::{render, wire};
 use analysis::cutsets::{FaultTree, Importance, Options, Solution, solve};
+use analysis::impact::advise::probabilities;
+use analysis::impact::faults::{Assume, faults};
+use analysis::impact::shared::solve_up_to;
 use analysis::mef::{self, Model};
 use anyhow::{Context as _, bail};
+use model::graph::{Kind, Regime};
+use std::collections::HashSet;
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -13,13 +19,25 @@ use std::time::Instant;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  nofail cutsets wireless --site site.toml --list            what takes a service down
+  nofail cutsets bind-01 --site site.toml --cold             what keeps a guest from coming up
   nofail cutsets --fault-tree tree.xml                       count the minimal cut sets
   nofail cutsets --fault-tree tree.xml events.xml --list     several files; list the sets
   nofail cutsets --fault-tree tree.xml --max-order 3         nothing above triples
   nofail cutsets --fault-tree tree.xml --probability         exact probability, importance")]
 pub struct Args {
+    /// A service, HA group or any other component of the site.
+    #[arg(value_name = "SERVICE", conflicts_with = "fault_tree")]
+    #[arg(required_unless_present = "fault_tree")]
+    pub service: Option<String>,
+    /// Of SERVICE: what keeps it from coming up in a cold start, not what takes it down.
+    #[arg(long, conflicts_with = "fault_tree")]
+    pub cold: bool,
+    /// Where to read from, and `--why`.
+    #[command(flatten)]
+    pub common: Common,
     /// Open-PSA MEF XML files that together make the model.
-    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     pub fault_tree: Vec<PathBuf>,
     /// The top event, where several gates are referenced by no other.
     #[arg(long, value_name = "NAME")]
@@ -67,6 +85,9 @@ pub struct Found<'a> {
 pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     format.only("cutsets", &[Format::Human, Format::Json])?;
     let start = Instant::now();
+    if let Some(service) = &args.service {
+        return of_service(args, service, format, start);
+    }
     let mut files = Vec::new();
     for path in &args.fault_tree {
         files.push((path.display().to_string(), read(path)?));
@@ -100,6 +121,64 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     }
     // The process ends here: taking apart millions of nodes first would only cost time.
     std::mem::forget(solution);
+    Ok(Exit::Good)
+}
+
+/// The same for a component of the site.
+fn of_service(args: &Args, service: &str, format: Format, start: Instant) -> anyhow::Result<Exit> {
+    let site = SiteModel::read(&args.common.input)?;
+    let index = site.pick(
+        service,
+        &[Kind::Service, Kind::Group, Kind::Guest, Kind::Host],
+    )?;
+    let (regime, words) = if args.cold {
+        (Regime::Cold, "cold start")
+    } else {
+        (Regime::Running, "running")
+    };
+    let assume = Assume {
+        dead: if args.cold {
+            site.held()
+        } else {
+            HashSet::new()
+        },
+        again: false,
+    };
+    let faults = faults(&site.graph, index, regime, &assume);
+    let solution = solve_up_to(&faults, args.max_order)?;
+    let probability = if args.probability {
+        let (values, _) = probabilities(&site.graph, &faults);
+        let mut importance = solution.importance(&values)?;
+        importance.sort_by(|a, b| b.fussell_vesely.total_cmp(&a.fussell_vesely));
+        Some((solution.probability(&values)?, importance))
+    } else {
+        None
+    };
+    let name = site.name(index);
+    let site_name = site.estate.site.as_ref().and_then(|s| s.name.clone());
+    let found = Found {
+        model: format!("{} ({words})", site_name.as_deref().unwrap_or("site")),
+        top: &name,
+        tree: &faults.tree,
+        solution: &solution,
+        max_order: args.max_order,
+        list: args.list,
+        probability,
+        seconds: start.elapsed().as_secs_f64(),
+    };
+    match format {
+        Format::Json if args.list => print_with_sets(&found)?,
+        Format::Json => wire::print(&document(&found)?)?,
+        _ => render::cutsets::print(&found)?,
+    }
+    if args.common.why && format == Format::Human {
+        let single = solution.single_points();
+        let events: Vec<_> = single
+            .iter()
+            .map(|e| faults.components[e.0 as usize])
+            .collect();
+        render::print(&render::evidence::paths(&site, index, &events, regime))?;
+    }
     Ok(Exit::Good)
 }
 

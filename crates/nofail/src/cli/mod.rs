@@ -1,14 +1,21 @@
 //! The command line: one file per command.
 
+pub mod advise;
 pub mod audit;
+pub mod blast;
 pub mod boot;
 pub mod collect;
 pub mod completions;
 pub mod cutsets;
+pub mod graph;
 pub mod incident;
 pub mod init;
+pub mod model;
+pub mod order;
 pub mod read;
+pub mod reboot_check;
 pub mod rules;
+pub mod shared;
 pub mod switch;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -93,8 +100,12 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Rank what a service rests on by what its mend is worth.
+    Advise(advise::Args),
     /// Name the weaknesses of a host or a site, with evidence.
     Audit(audit::Args),
+    /// What is lost with some components, and what does not come back.
+    Blast(blast::Args),
     /// Foretell the next boot: mounts, delays, emergency mode, guests.
     Boot(boot::Args),
     /// Read a host into a snapshot.
@@ -105,6 +116,12 @@ pub enum Command {
     Cutsets(cutsets::Args),
     /// Measure the action items of a post-mortem.
     Incident(incident::Args),
+    /// Show what depends on what.
+    Model(model::Args),
+    /// The start order after everything was down, and circles in it.
+    Order(order::Args),
+    /// Whether a host may be rebooted now.
+    RebootCheck(reboot_check::Args),
     /// Show what one parser makes of one file.
     Read(read::Args),
     /// Print a completion script for a shell.
@@ -113,6 +130,8 @@ pub enum Command {
     Man(completions::Man),
     /// List the rules, or show one's page.
     Rules(rules::Args),
+    /// What the members of an HA group share that fails them together.
+    Shared(shared::Args),
     /// What changed on a switch, and the lines that mend a finding.
     Switch(switch::Args),
 }
@@ -122,6 +141,12 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let format = cli.format;
     let ended = match &cli.command {
+        Command::Advise(args) => advise::run(args, format),
+        Command::Blast(args) => blast::run(args, format),
+        Command::Model(args) => model::run(args, format),
+        Command::Order(args) => order::run(args, format),
+        Command::RebootCheck(args) => reboot_check::run(args, format),
+        Command::Shared(args) => shared::run(args, format),
         Command::Audit(args) => audit::run(args, format),
         Command::Boot(args) => boot::run(args, format),
         Command::Collect(args) => collect::run(args, format),

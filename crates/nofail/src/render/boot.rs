@@ -227,12 +227,12 @@ fn assumed(out: &mut String, snapshot: &Snapshot, boot: &Boot) {
     }
 }
 
-fn heading(out: &mut String, title: &str) {
+pub(super) fn heading(out: &mut String, title: &str) {
     let _ = writeln!(out, "\n{}", paint(Style::Bold, title));
 }
 
 /// One item, wrapped, with the following lines under its text.
-fn item(out: &mut String, label: &str, text: &str) {
+pub(super) fn item(out: &mut String, label: &str, text: &str) {
     let indent = visible(label);
     let mut line = label.to_owned();
     let mut used = indent;

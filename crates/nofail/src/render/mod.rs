@@ -1,8 +1,26 @@
 //! What a person sees.
 
+pub mod advise;
 pub mod audit;
+pub mod blast;
 pub mod boot;
 pub mod cutsets;
+pub mod evidence;
 pub mod incident;
 pub mod markdown;
+pub mod model;
+pub mod order;
+pub mod reboot_check;
+pub mod shared;
 pub mod style;
+
+use std::io::Write as _;
+
+/// Prints a whole text on standard output.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(())
+}

@@ -1,10 +1,16 @@
 //! JSON as others read it: own types, each with a versioned `schema`. The core's types are not
 //! serialised, so that they may change.
 
+pub mod advise;
 pub mod audit;
+pub mod blast;
 pub mod boot;
 pub mod cutsets;
+pub mod model;
+pub mod order;
+pub mod reboot_check;
 pub mod sarif;
+pub mod shared;
 
 use serde::Serialize;
 use std::io::Write;

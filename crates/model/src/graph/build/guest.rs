@@ -4,6 +4,7 @@
 use super::storage::Storage;
 use super::{because, by_site, read_at};
 use crate::Estate;
+use crate::graph::lookup::home;
 use crate::graph::{Graph, Index, Kind, Regimes, Start};
 use facts::domain::{Disk, Guest, Interface};
 use facts::{Evidence, Snapshot};
@@ -15,25 +16,17 @@ pub(super) fn add_all(
     storage: &Storage<'_>,
 ) {
     for guest in &snapshot.guests {
-        if lives_here(graph, estate, snapshot, guest) {
+        if lives_here(graph, estate, snapshot, &guest.name) {
             add(graph, estate, snapshot, storage, guest);
         }
     }
 }
 
-/// A guest may be defined on several hosts (after a migration): it belongs to the one where it
-/// runs, else to the one that site.toml names, else to the first.
-fn lives_here(graph: &Graph, estate: &Estate, snapshot: &Snapshot, guest: &Guest) -> bool {
-    let owner = graph
-        .find(&format!("guest:{}", guest.name))
-        .and_then(|index| graph.component(index).host.as_deref());
-    if owner.is_none_or(|owner| owner == snapshot.host) {
-        let intent = estate.intent(&guest.name).and_then(|i| i.host.as_deref());
-        let runs = guest.state.as_deref() == Some("running");
-        return runs
-            || intent.is_none_or(|h| h == snapshot.host || !graph.lookup.hosts.contains(h));
-    }
-    false
+/// Whether this host is the guest's home.
+fn lives_here(graph: &Graph, estate: &Estate, snapshot: &Snapshot, guest: &str) -> bool {
+    let intent = estate.intent(guest).and_then(|i| i.host.as_deref());
+    let definitions = graph.homes.get(guest).map(Vec::as_slice);
+    home(definitions.unwrap_or_default(), intent) == Some(snapshot.host.as_str())
 }
 
 fn add(
@@ -44,7 +37,12 @@ fn add(
     guest: &Guest,
 ) {
     let host = graph.add(Kind::Host, &snapshot.host);
-    let index = graph.add_to(&snapshot.host, Kind::Guest, &guest.name);
+    let index = graph.add(Kind::Guest, &guest.name);
+    // What site.toml alone said of it, while no host defined it.
+    if graph.component(index).host.is_none() {
+        graph.clear(index);
+    }
+    graph.add_to(&snapshot.host, Kind::Guest, &guest.name);
     let place = Evidence {
         file: guest.file.clone(),
         line: (guest.line > 0).then_some(guest.line),
@@ -172,7 +170,7 @@ fn add_interface(
     let host = &snapshot.host;
     if interface.kind == "network"
         && let Some(network) = &interface.source
-        && let Some(network) = graph.find(&format!("network:{host}:{network}"))
+        && let Some(network) = graph.find_present(&format!("network:{host}:{network}"))
     {
         graph.need_one(
             of,
@@ -185,7 +183,7 @@ fn add_interface(
     let Some(bridge) = bridge.filter(|_| interface.kind != "direct") else {
         return;
     };
-    if let Some(index) = graph.find(&format!("bridge:{host}:{bridge}")) {
+    if let Some(index) = graph.find_present(&format!("bridge:{host}:{bridge}")) {
         graph.need_one(of, index, Regimes::BOTH, read_at("its bridge", place));
     }
     let port = snapshot

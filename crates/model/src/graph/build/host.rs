@@ -22,7 +22,7 @@ pub(super) fn add(graph: &mut Graph, estate: &Estate, snapshot: &Snapshot) {
             because("a network of this host"),
         );
         if let Some(bridge) = &network.bridge
-            && let Some(bridge) = graph.find(&format!("bridge:{}:{bridge}", snapshot.host))
+            && let Some(bridge) = graph.find_present(&format!("bridge:{}:{bridge}", snapshot.host))
         {
             let why = read_at("its bridge", Evidence::file(&network.file));
             graph.need_one(index, bridge, Regimes::BOTH, why);

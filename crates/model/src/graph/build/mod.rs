@@ -5,8 +5,8 @@ mod host;
 mod site;
 mod storage;
 
-use super::lookup::Lookup;
-use super::{Graph, Why};
+use super::lookup::{Definition, Lookup};
+use super::{Graph, Kind, Why};
 use crate::Estate;
 use facts::{Evidence, Snapshot};
 use std::sync::Arc;
@@ -17,6 +17,13 @@ pub fn build(estate: &Estate) -> Graph {
         lookup: Arc::new(Lookup::of(estate)),
         ..Graph::default()
     };
+    for (position, snapshot) in estate.hosts.iter().enumerate() {
+        for (guest, definition) in Definition::all(position, snapshot) {
+            let defined = graph.defined.entry(snapshot.host.clone()).or_default();
+            defined.push(guest.clone());
+            graph.homes.entry(guest).or_default().push(definition);
+        }
+    }
     for snapshot in &estate.hosts {
         host::add(&mut graph, estate, snapshot);
     }
@@ -25,14 +32,67 @@ pub fn build(estate: &Estate) -> Graph {
 }
 
 impl Graph {
-    /// Replaces the part that one host's snapshot told by what it tells now. Components that are
-    /// gone stay without needs and without anything that needs them.
+    /// Replaces the part that one host's snapshot told by what `estate` tells now, and that of
+    /// hosts whose guests moved to it or away from it. Components that are gone stay without
+    /// needs and without anything that needs them.
     ///
-    /// site.toml must be the one that the graph was built with; groups and services follow it,
-    /// not the snapshots.
-    pub fn replace_host(&mut self, estate: &Estate, snapshot: &Snapshot) {
-        self.clear_host(&snapshot.host);
-        host::add(self, estate, snapshot);
+    /// site.toml and the order of hosts must be those that the graph was built with; groups and
+    /// services follow site.toml, not the snapshots. A host that the estate does not have changes
+    /// nothing.
+    pub fn replace_host(&mut self, estate: &Estate, host: &str) {
+        let Some(position) = estate.hosts.iter().position(|h| h.host == host) else {
+            return;
+        };
+        let mut again = vec![position];
+        for guest in self.redefine(position, &estate.hosts[position]) {
+            let others = self.homes.get(&guest).into_iter().flatten();
+            again.extend(others.map(|d| d.position));
+        }
+        again.sort_unstable();
+        again.dedup();
+        let mut cleared = Vec::new();
+        for &position in &again {
+            cleared.extend(self.clear_host(&estate.hosts[position].host));
+        }
+        for &position in &again {
+            host::add(self, estate, &estate.hosts[position]);
+        }
+        // A guest that no host defines any more is what site.toml says of it.
+        for index in cleared {
+            if self.component(index).kind == Kind::Guest {
+                let name = self.component(index).name.clone();
+                site::unread_guest(self, estate, &name);
+            }
+        }
+    }
+
+    /// Takes over one host's definitions of guests. Returns the guests that several hosts define,
+    /// before or now: their home may change.
+    fn redefine(&mut self, position: usize, snapshot: &Snapshot) -> Vec<String> {
+        let host = &snapshot.host;
+        let mut names = self.defined.remove(host).unwrap_or_default();
+        let defined = Definition::all(position, snapshot);
+        let now: Vec<String> = defined.iter().map(|(name, _)| name.clone()).collect();
+        names.extend(now.iter().cloned());
+        self.defined.insert(host.clone(), now);
+        names.sort_unstable();
+        names.dedup();
+        let elsewhere = |definitions: &Vec<Definition>| definitions.iter().any(|d| d.host != *host);
+        names.retain(|name| {
+            self.homes.get(name).is_some_and(elsewhere) || {
+                self.homes.remove(name);
+                false
+            }
+        });
+        for name in &names {
+            if let Some(definitions) = self.homes.get_mut(name) {
+                definitions.retain(|d| d.host != *host);
+            }
+        }
+        for (name, definition) in defined {
+            self.homes.entry(name).or_default().push(definition);
+        }
+        names
     }
 }
 

@@ -58,16 +58,25 @@ fn unread_guests(graph: &mut Graph, estate: &Estate, site: &Site) {
     for (name, guest) in &site.guests {
         let index = graph.add(Kind::Guest, name);
         graph.component_mut(index).mttf_hours = guest.mttf_hours;
-        if !graph.clauses(index).is_empty() {
-            continue;
-        }
-        if let Some(host) = &guest.host {
-            let host = graph.add(Kind::Host, host);
-            let why = by_site(estate, "runs on it", "guests", name, "host");
-            graph.need_one(index, host, Regimes::BOTH, why);
-        }
-        super::guest::site_needs(graph, estate, index, name);
+        unread_guest(graph, estate, name);
     }
+}
+
+/// One such guest; nothing where some host defines it.
+pub(super) fn unread_guest(graph: &mut Graph, estate: &Estate, name: &str) {
+    let Some(guest) = estate.intent(name) else {
+        return;
+    };
+    let index = graph.add(Kind::Guest, name);
+    if !graph.clauses(index).is_empty() {
+        return;
+    }
+    if let Some(host) = &guest.host {
+        let host = graph.add(Kind::Host, host);
+        let why = by_site(estate, "runs on it", "guests", name, "host");
+        graph.need_one(index, host, Regimes::BOTH, why);
+    }
+    super::guest::site_needs(graph, estate, index, name);
 }
 
 fn groups(graph: &mut Graph, estate: &Estate, site: &Site) {

@@ -149,16 +149,19 @@ impl<'a> Storage<'a> {
                 because("the host reaches its server over it"),
             );
         }
-        let names: Vec<Index> = hosts
-            .iter()
-            .filter(|server| !is_address(server))
-            .map(|server| self.add_name(graph, server))
-            .collect();
         // With an address among several servers no name need be known.
-        if names.len() == hosts.len() && !names.is_empty() {
-            let why = read_at("its server stands there by name", place.clone());
-            graph.need(index, 1, names, Regimes::COLD, why);
+        if hosts.is_empty() || hosts.iter().any(|server| is_address(server)) {
+            return;
         }
+        let automount = mount
+            .entry
+            .is_some_and(|e| e.has_option("x-systemd.automount"));
+        let why = read_at("its server stands there by name", place.clone());
+        let names = hosts
+            .iter()
+            .map(|server| self.add_name(graph, server, automount))
+            .collect();
+        graph.need(index, 1, names, Regimes::COLD, why);
     }
 
     /// The bridge that carries the host's own address, where one profile says so.
@@ -169,38 +172,53 @@ impl<'a> Storage<'a> {
                 self.snapshot.bridges.iter().any(|b| b.name == interface)
             }
         })?;
-        graph.find(&format!(
+        graph.find_present(&format!(
             "bridge:{}:{}",
             self.snapshot.host,
             own.interface.as_deref()?
         ))
     }
 
-    fn add_name(&self, graph: &mut Graph, server: &str) -> Index {
+    /// The name of a server, as this host resolves it. The mounts of a boot are tried once, before
+    /// the host's guests start (systemd orders remote-fs.target before libvirtd, libvirt's unit
+    /// files): a name server that is a guest must be up before. An automount is tried again at
+    /// every access.
+    fn add_name(&self, graph: &mut Graph, server: &str, automount: bool) -> Index {
         let host = &self.snapshot.host;
-        let index = graph.add_to(host, Kind::Name, &format!("{host}:{server}"));
+        let again = if automount { " (automount)" } else { "" };
+        let index = graph.add_to(host, Kind::Name, &format!("{host}:{server}{again}"));
         let names: &Names = &self.snapshot.names;
-        if !graph.clauses(index).is_empty() || !needs_dns(names, server) {
+        if !graph.clauses(index).is_empty() {
+            return index;
+        }
+        // With the host its knowledge of the name goes: it must be asked for again.
+        let text = "resolved by this host";
+        graph.need_one(index, self.host, Regimes::BOTH, because(text));
+        if !needs_dns(names, server) {
             return index;
         }
         let mut places = Vec::new();
         for name_server in &names.servers {
-            let member = match graph.lookup.guests.get(&name_server.address).cloned() {
-                Some(guest) => graph.add(Kind::Guest, &guest),
-                None => graph.add(Kind::NameServer, &name_server.address),
-            };
-            if !places.contains(&member) {
-                places.push(member);
-            }
+            places.push(
+                match graph.lookup.guests.get(&name_server.address).cloned() {
+                    Some(guest) => graph.add(Kind::Guest, &guest),
+                    None => graph.add(Kind::NameServer, &name_server.address),
+                },
+            );
         }
         let first = names.servers.first();
         let place = first.map_or_else(
             || Evidence::file("/etc/resolv.conf"),
             |s| Evidence::line(&s.file, s.line, &s.text),
         );
-        if !places.is_empty() {
-            let text = "one of its name servers must answer";
-            graph.need(index, 1, places, Regimes::COLD, read_at(text, place));
+        let why = read_at("one of its name servers must answer", place);
+        if places.is_empty() {
+            return index;
+        }
+        if automount {
+            graph.need(index, 1, places, Regimes::COLD, why);
+        } else {
+            graph.need_at_boot(index, places, why);
         }
         index
     }
