@@ -203,22 +203,31 @@ impl Booting {
     /// # Errors
     /// Where no verdict comes within `limit`; the console's text is in the error.
     pub fn verdict(&self, limit: Duration) -> Result<Verdict> {
-        let deadline = Instant::now() + limit;
-        let mut port = connect(&self.machine.dir().join("verdict"), deadline)?;
-        let mut text = Vec::new();
-        let mut block = vec![0; 1 << 16];
-        while !text.ends_with(b"LAB-END\n") {
-            let read = read_until(&mut port, &mut block, deadline)
-                .with_context(|| format!("no verdict; console:\n{}", self.machine.console()))?;
-            if read == 0 {
-                anyhow::bail!("QEMU ended; console:\n{}", self.machine.console());
-            }
-            text.extend_from_slice(&block[..read]);
-        }
-        let seconds = self.started.elapsed().as_secs_f64();
-        let text = String::from_utf8_lossy(&text).into_owned();
-        parse(&text, seconds, self.machine.console())
+        verdict(&self.machine, self.started, limit)
     }
+}
+
+/// Waits for the verdict of a boot of `machine` that began at `started`: also of one that went on
+/// from a snapshot and was power-cycled then.
+///
+/// # Errors
+/// Where no verdict comes within `limit`; the console's text is in the error.
+pub fn verdict(machine: &Machine, started: Instant, limit: Duration) -> Result<Verdict> {
+    let deadline = Instant::now() + limit;
+    let mut port = connect(&machine.dir().join("verdict"), deadline)?;
+    let mut text = Vec::new();
+    let mut block = vec![0; 1 << 16];
+    while !text.ends_with(b"LAB-END\n") {
+        let read = read_until(&mut port, &mut block, deadline)
+            .with_context(|| format!("no verdict; console:\n{}", machine.console()))?;
+        if read == 0 {
+            anyhow::bail!("QEMU ended; console:\n{}", machine.console());
+        }
+        text.extend_from_slice(&block[..read]);
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    parse(&text, seconds, machine.console())
 }
 
 /// Reads what `guest/lab-verdict.sh` wrote: properties as `systemctl show` prints them.

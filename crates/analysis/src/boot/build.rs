@@ -158,7 +158,7 @@ fn native_member(name: &str, world: &World<'_>) -> Option<Member> {
     overlay(&mut plan, &settings);
     let automount = name.replace(".mount", ".automount");
     for link in &world.snapshot.units.links {
-        if link.to == name || link.to == automount {
+        if (link.to == name || link.to == automount) && native::link_lasts(link, world.snapshot) {
             plan.pulled_in_by.push(PulledIn {
                 unit: link.to.clone(),
                 target: link.from.clone(),
