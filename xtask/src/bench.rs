@@ -239,6 +239,13 @@ fn site(directory: &Path, host: &str, hosts: u32) -> anyhow::Result<()> {
             .replace("52:54:01:00", &format!("52:54:01:{:02x}", number % 256));
         write(directory, &format!("hosts/{name}.json"), &own)?;
         write!(text, "\n[hosts.{name}]\nsnapshot = \"hosts/{name}.json\"\n")?;
+        for twin in [10, 11] {
+            let guest = format!("{name}-g{twin:03}");
+            write!(
+                text,
+                "\n[guests.{guest}]\ncritical = true\ngroup = \"{name}\"\n"
+            )?;
+        }
     }
     write(directory, "site.toml", &text)
 }

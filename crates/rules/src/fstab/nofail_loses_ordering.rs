@@ -152,7 +152,10 @@ fn users<'m>(host: &Host<'_>, points: &[&'m str]) -> BTreeMap<&'m str, Vec<Strin
         }
     }
     for pool in &host.snapshot.pools {
-        let target = pool.target.as_deref().filter(|_| pool.autostart == Some(true));
+        let target = pool
+            .target
+            .as_deref()
+            .filter(|_| pool.autostart == Some(true));
         if let Some(point) = target.and_then(below) {
             let name = format!("pool {}", pool.name);
             users.entry(point).or_default().push(name);
