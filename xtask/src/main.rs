@@ -1,5 +1,6 @@
 //! Tasks of the house: `cargo xtask tidy`, and what people and CI do beyond `cargo`.
 
+mod bench;
 mod examples;
 mod lab;
 mod new;
@@ -34,6 +35,8 @@ enum Task {
         /// Its name: small letters and `_`.
         name: String,
     },
+    /// Write a host of 500 guests, and a site of such hosts, to measure with.
+    BenchHosts(bench::Args),
     /// Real machines to try things on, and real boots of random fstabs.
     Lab(lab::Args),
 }
@@ -45,6 +48,7 @@ fn main() -> anyhow::Result<()> {
             examples::run(true)
         }
         Task::Examples { check } => examples::run(check),
+        Task::BenchHosts(args) => bench::run(&args),
         Task::Lab(args) => lab::run(args),
         Task::NewRule { id } => new::rule(&id),
         Task::NewSource { name } => new::source(&name),

@@ -5,8 +5,10 @@ use crate::{
     image::Images, kernel::Kernel, mount, names::Names, network::Network, nic::Nic, pool::Pool,
     profile::Profile, source::Source, source::Unread, syntax::SyntaxError, unit,
 };
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use thiserror::Error;
 
 /// The schema name that every snapshot file carries.
@@ -106,18 +108,16 @@ impl Snapshot {
     /// # Errors
     /// [`SnapshotError`] with the position of what is wrong.
     pub fn from_json(text: &str) -> Result<Self, SnapshotError> {
-        let value: serde_json::Value = serde_json::from_str(text)?;
-        let found = value.get("schema").and_then(|s| s.as_str()).unwrap_or("");
-        if found != SCHEMA {
+        let outline: Outline = serde_json::from_str(text)?;
+        if outline.schema != SCHEMA {
             return Err(SnapshotError::Schema {
-                found: found.to_owned(),
+                found: outline.schema,
             });
         }
-        // Parsed from the text, not from `value`: so errors keep line and column.
         let mut snapshot: Self = serde_json::from_str(text)?;
         for &source in Source::ALL {
             let whole = |u: &Unread| u.source == source && u.item.is_none();
-            if value.get(source.section()).is_none() && !snapshot.unread.iter().any(whole) {
+            if !outline.sections.contains(source.section()) && !snapshot.unread.iter().any(whole) {
                 snapshot.not_read(source, "the snapshot has no such section");
             }
         }
@@ -153,5 +153,42 @@ impl Snapshot {
             .iter()
             .find(|u| u.source == source && u.item.is_none())
             .map(|u| u.reason.as_str())
+    }
+}
+
+/// What a file says of itself: its schema, and which sections it has. Read before the whole, which
+/// costs little: the sections themselves are passed over.
+#[derive(Default)]
+struct Outline {
+    schema: String,
+    sections: BTreeSet<String>,
+}
+
+impl<'de> Deserialize<'de> for Outline {
+    fn deserialize<D: Deserializer<'de>>(file: D) -> Result<Self, D::Error> {
+        file.deserialize_any(OutlineVisitor)
+    }
+}
+
+struct OutlineVisitor;
+
+impl<'de> Visitor<'de> for OutlineVisitor {
+    type Value = Outline;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outline, A::Error> {
+        let mut outline = Outline::default();
+        while let Some(section) = map.next_key::<String>()? {
+            if section == "schema" {
+                outline.schema = map.next_value()?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+            outline.sections.insert(section);
+        }
+        Ok(outline)
     }
 }

@@ -115,13 +115,16 @@ fn draft_bridges(estate: &Estate, text: &mut String) {
     }
 }
 
-/// PVID and tagged VLANs that most guests' ports of the bridges of this name have.
+/// PVID and tagged VLANs that most guests' ports of the bridges of this name have. A snapshot may
+/// hold numbers that are no VLANs; a plan may not.
 fn usual(estate: &Estate, bridge: &Bridge) -> Option<(u16, Vec<u16>)> {
     let mut counts: BTreeMap<(u16, Vec<u16>), usize> = BTreeMap::new();
     for same in estate.hosts.iter().flat_map(|h| &h.bridges) {
         for port in same.ports.iter().filter(|p| p.role == Role::Guest) {
-            if let (true, Some(pvid)) = (same.name == bridge.name, port.pvid) {
-                *counts.entry((pvid, port.tagged.clone())).or_default() += 1;
+            let pvid = port.pvid.filter(is_vlan);
+            if let (true, Some(pvid)) = (same.name == bridge.name, pvid) {
+                let tagged = port.tagged.iter().copied().filter(is_vlan).collect();
+                *counts.entry((pvid, tagged)).or_default() += 1;
             }
         }
     }
@@ -129,6 +132,11 @@ fn usual(estate: &Estate, bridge: &Bridge) -> Option<(u16, Vec<u16>)> {
         .into_iter()
         .max_by_key(|(_, count)| *count)
         .map(|(plan, _)| plan)
+}
+
+/// IEEE 802.1Q: 0 and 4095 are reserved.
+fn is_vlan(vlan: &u16) -> bool {
+    (1..=4094).contains(vlan)
 }
 
 fn draft_nas(estate: &Estate, text: &mut String) {
@@ -242,6 +250,18 @@ mod tests {
             ..Bridge::default()
         });
         Estate::of(host)
+    }
+
+    #[test]
+    fn a_draft_parses_whatever_numbers_were_read() {
+        let mut estate = estate();
+        let port = &mut estate.hosts[0].bridges[0].ports[0];
+        port.tagged = vec![0, 10, 4095, 65535];
+        let site = Site::parse("site.toml", &draft(&estate)).unwrap();
+        assert_eq!(site.bridges["br-mgmt"].tagged, [10]);
+        estate.hosts[0].bridges[0].ports[0].pvid = Some(0);
+        let site = Site::parse("site.toml", &draft(&estate)).unwrap();
+        assert!(site.bridges.is_empty());
     }
 
     #[test]

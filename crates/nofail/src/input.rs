@@ -76,7 +76,7 @@ impl Input {
             return self.read_site(site);
         }
         if !self.snapshot.is_empty() {
-            let hosts = self.snapshot.iter().map(|file| snapshot_file(file));
+            let hosts = snapshot_files(&self.snapshot).into_iter();
             return Ok(Estate {
                 hosts: hosts.collect::<anyhow::Result<_>>()?,
                 ..Estate::default()
@@ -140,9 +140,13 @@ impl Input {
         let wanted = |name: &String| self.host.is_empty() || self.host.contains(name);
         let hosts: Vec<_> = site.hosts.iter().filter(|(name, _)| wanted(name)).collect();
         let mut remote = self.over_ssh(&hosts);
+        let files = hosts.iter().filter_map(|(_, host)| host.snapshot.as_ref());
+        let files: Vec<PathBuf> = files.map(|file| base.join(file)).collect();
+        let mut snapshots = snapshot_files(&files).into_iter();
         for (name, host) in hosts {
-            let read = match (&host.snapshot, &host.root, remote.remove(name.as_str())) {
-                (Some(file), _, _) => snapshot_file(&base.join(file)),
+            let of_file = host.snapshot.as_ref().and_then(|_| snapshots.next());
+            let read = match (of_file, &host.root, remote.remove(name.as_str())) {
+                (Some(read), _, _) => read,
                 (None, Some(root), _) => self.tree(&base.join(root)),
                 (None, None, Some(read)) => read.map_err(anyhow::Error::from),
                 (None, None, None) => Err(anyhow::anyhow!(
@@ -208,6 +212,33 @@ pub fn add_switches(estate: &mut Estate, read: impl Fn(&str) -> anyhow::Result<S
         }
         estate.switches.insert(name.clone(), merged);
     }
+}
+
+/// Reads snapshot files, shared out among the processors; the results are in the files' order.
+fn snapshot_files(files: &[PathBuf]) -> Vec<anyhow::Result<Snapshot>> {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = files.len().div_ceil(workers).max(1);
+    let read = |files: &[PathBuf]| -> Vec<_> { files.iter().map(|f| snapshot_file(f)).collect() };
+    std::thread::scope(|scope| {
+        let mut shares = files.chunks(share);
+        // The first share is read by this thread: one file needs no other.
+        let first = shares.next().unwrap_or_default();
+        let others: Vec<_> = shares
+            .map(|files| (files, scope.spawn(move || read(files))))
+            .collect();
+        let mut all = read(first);
+        for (files, other) in others {
+            match other.join() {
+                Ok(read) => all.extend(read),
+                Err(_) => all.extend(
+                    files
+                        .iter()
+                        .map(|file| Err(anyhow!("{}: reading it broke", file.display()))),
+                ),
+            }
+        }
+        all
+    })
 }
 
 /// Reads one snapshot file.

@@ -84,8 +84,9 @@ pub fn audit(estate: &Estate, rules: &[&'static Rule]) -> Audit {
             reason: n.reason.clone(),
         })
         .collect();
-    for rule in rules {
-        run(rule, estate, &mut audit.findings, &mut not_checked);
+    for found in on_all_hosts(estate, rules) {
+        audit.findings.extend(found.findings);
+        not_checked.extend(found.not_checked);
     }
     let needed: BTreeSet<Source> = rules.iter().flat_map(|r| r.needs).copied().collect();
     for host in &estate.hosts {
@@ -111,15 +112,81 @@ pub fn audit(estate: &Estate, rules: &[&'static Rule]) -> Audit {
     audit
 }
 
-fn run(
-    rule: &'static Rule,
-    estate: &Estate,
-    findings: &mut Vec<Finding>,
-    not_checked: &mut BTreeSet<NotChecked>,
-) {
-    let read = |host: &&Snapshot| rule.needs.iter().all(|&s| host.why_unread(s).is_none());
-    let hosts: Vec<&Snapshot> = estate.hosts.iter().filter(read).collect();
-    let mut take = |host: Option<&str>, check: &dyn Fn(&mut Report)| {
+/// What one share of the work gave.
+#[derive(Default)]
+struct Found {
+    findings: Vec<Finding>,
+    not_checked: Vec<NotChecked>,
+}
+
+/// Runs every rule: those that look at one host on shares of the hosts, a share for each
+/// processor, and beside them, on this thread, those that look at the whole site.
+fn on_all_hosts(estate: &Estate, rules: &[&'static Rule]) -> Vec<Found> {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = estate.hosts.len().div_ceil(workers).max(1);
+    let by_host = |hosts: &[Snapshot]| {
+        let mut found = Found::default();
+        for snapshot in hosts {
+            for rule in rules {
+                found.run_on_host(rule, estate, snapshot);
+            }
+        }
+        found
+    };
+    std::thread::scope(|scope| {
+        let mut shares = estate.hosts.chunks(share);
+        let first = shares.next().unwrap_or_default();
+        let others: Vec<_> = shares
+            .map(|hosts| (hosts, scope.spawn(move || by_host(hosts))))
+            .collect();
+        let mut site = Found::default();
+        for rule in rules {
+            site.run_on_site(rule, estate);
+        }
+        let mut all = vec![site, by_host(first)];
+        for (hosts, other) in others {
+            all.push(other.join().unwrap_or_else(|_| Found::broken(hosts)));
+        }
+        all
+    })
+}
+
+fn read(rule: &Rule, host: &Snapshot) -> bool {
+    rule.needs.iter().all(|&s| host.why_unread(s).is_none())
+}
+
+impl Found {
+    /// A thread that ended otherwise than by a rule, each of which is caught: nothing is known.
+    fn broken(hosts: &[Snapshot]) -> Self {
+        let not_checked = hosts.iter().map(|host| NotChecked {
+            host: host.host.clone(),
+            source: "rules".to_owned(),
+            reason: "the audit of this host broke, please report it".to_owned(),
+        });
+        Self {
+            findings: Vec::new(),
+            not_checked: not_checked.collect(),
+        }
+    }
+
+    fn run_on_host(&mut self, rule: &'static Rule, estate: &Estate, snapshot: &Snapshot) {
+        if let Check::Host(check) = rule.check
+            && read(rule, snapshot)
+        {
+            let host = Host { snapshot, estate };
+            self.take(rule, Some(&snapshot.host), |report| check(&host, report));
+        }
+    }
+
+    fn run_on_site(&mut self, rule: &'static Rule, estate: &Estate) {
+        if let Check::Site(check) = rule.check {
+            let hosts: Vec<&Snapshot> = estate.hosts.iter().filter(|h| read(rule, h)).collect();
+            self.take(rule, None, |report| check(estate, &hosts, report));
+        }
+    }
+
+    /// Takes what a rule reports; one that breaks is reported as not checked.
+    fn take(&mut self, rule: &'static Rule, host: Option<&str>, check: impl FnOnce(&mut Report)) {
         let mut report = Report::default();
         let ended = catch_unwind(AssertUnwindSafe(|| check(&mut report)));
         if let Err(cause) = ended {
@@ -132,28 +199,17 @@ fn run(
             let reason = format!("the rule itself broke, please report it: {why}");
             report.not_checked.push((host, reason));
         }
-        findings.extend(report.findings.into_iter().map(|mut finding| {
+        let findings = report.findings.into_iter().map(|mut finding| {
             finding.rule = rule.id;
             finding
-        }));
-        not_checked.extend(
-            report
-                .not_checked
-                .into_iter()
-                .map(|(host, reason)| NotChecked {
-                    host,
-                    source: rule.id.to_owned(),
-                    reason,
-                }),
-        );
-    };
-    match rule.check {
-        Check::Host(check) => {
-            for snapshot in hosts {
-                let host = Host { snapshot, estate };
-                take(Some(&snapshot.host), &|report| check(&host, report));
-            }
-        }
-        Check::Site(check) => take(None, &|report| check(estate, &hosts, report)),
+        });
+        self.findings.extend(findings);
+        let not_checked = report.not_checked.into_iter();
+        self.not_checked
+            .extend(not_checked.map(|(host, reason)| NotChecked {
+                host,
+                source: rule.id.to_owned(),
+                reason,
+            }));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::document::{Document, Line, LineKind};
 use super::field::{decode, encode, spans};
-use super::options::join_options;
+use super::options::{join_options, split_options};
 use thiserror::Error;
 
 /// Tab stops, for keeping columns.
@@ -78,9 +78,14 @@ impl Document {
     /// Sets the options; an empty list becomes `defaults`.
     ///
     /// # Errors
-    /// As [`Document::set_field`].
+    /// As [`Document::set_field`]; also where the options would not be read back as they are, as
+    /// behind one whose quotation mark is never closed: it would swallow what follows.
     pub fn set_options(&mut self, line: u32, options: &[String]) -> Result<(), EditError> {
-        self.set_field(line, Field::Options, &join_options(options))
+        let value = join_options(options);
+        if !options.is_empty() && split_options(&value) != options {
+            return Err(EditError::Value(value));
+        }
+        self.set_field(line, Field::Options, &value)
     }
 
     /// Adds a line at the end (a newline is added to a last line that lacks it). A file whose

@@ -272,6 +272,20 @@ fn missing_fields_are_added_and_bad_edits_refused() {
 }
 
 #[test]
+fn options_that_would_not_be_read_back_are_refused() {
+    // Found by fuzzing: behind an open quotation mark no comma splits, so `nofail` would be lost.
+    let text = "/dev/sda1 /mnt ext4 context=\"a,ro 0 0\n";
+    let mut document = parse(text);
+    let mut options = document.entries()[0].options.clone();
+    options.push("nofail".to_owned());
+    assert!(matches!(
+        document.set_options(1, &options),
+        Err(EditError::Value(_))
+    ));
+    assert_eq!(document.to_string(), text);
+}
+
+#[test]
 fn paths() {
     assert_eq!(simplify("//a/./b//"), "/a/b");
     assert_eq!(simplify("/"), "/");

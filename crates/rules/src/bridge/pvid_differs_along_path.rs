@@ -63,6 +63,7 @@ fn check(host: &Host<'_>, report: &mut Report) {
         if bridge.vlan_filtering != Some(true) || is_libvirts(host.snapshot, bridge) {
             continue;
         }
+        let uplinks: Vec<&Port> = bridge.uplinks().collect();
         let mut ways: BTreeMap<Way, Vec<(&Port, &Port)>> = BTreeMap::new();
         for port in &bridge.ports {
             let asked = match port.role {
@@ -71,7 +72,7 @@ fn check(host: &Host<'_>, report: &mut Report) {
             };
             let natives =
                 |uplink: &Port| native(switch_port(host.estate, host.name(), &uplink.name)?);
-            let Some((way, uplink)) = best_way(asked, bridge.uplinks(), natives) else {
+            let Some((way, uplink)) = best_way(asked, uplinks.iter().copied(), natives) else {
                 continue;
             };
             if port.role == Role::Own {

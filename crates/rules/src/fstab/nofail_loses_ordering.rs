@@ -4,7 +4,9 @@ use super::planned::{Planned, lines};
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
 use analysis::boot::plan::Kind;
 use facts::Source;
+use facts::domain::Guest;
 use facts::unit::escape;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// See [`DOC`].
 pub const RULE: Rule = Rule {
@@ -55,6 +57,8 @@ fn check(host: &Host<'_>, report: &mut Report) {
             .iter()
             .filter(|l| l.plan.kind == Kind::Mount && l.plan.unit.is_some())
     };
+    let points: Vec<&str> = mounts().map(|l| l.plan.mount_point.as_str()).collect();
+    let users = users(host, &points);
     for line in mounts() {
         let plan = &line.plan;
         if !plan.nofail
@@ -64,17 +68,9 @@ fn check(host: &Host<'_>, report: &mut Report) {
         {
             continue;
         }
-        // The nearest mount above a path is the one that it lies on.
-        let on_it = |path: &str| {
-            mounts()
-                .filter(|l| escape::within(path, &l.plan.mount_point))
-                .max_by_key(|l| l.plan.mount_point.len())
-                .is_some_and(|l| l.plan.mount_point == plan.mount_point)
-        };
-        let users = users(host, on_it);
-        if users.is_empty() {
+        let Some(users) = users.get(plan.mount_point.as_str()) else {
             continue;
-        }
+        };
         let added: &[&str] = if modular {
             &[
                 "x-systemd.before=virtqemud.service",
@@ -135,28 +131,35 @@ fn ordered(host: &Host<'_>, line: &Planned<'_>) -> bool {
         })
 }
 
-/// Guests that autostart from there, and pools that lie there.
-fn users(host: &Host<'_>, on_it: impl Fn(&str) -> bool) -> Vec<String> {
-    let guests = host
-        .snapshot
-        .guests
-        .iter()
-        .filter(|guest| guest.autostart == Some(true))
-        .filter(|guest| {
-            guest.disks.iter().any(|disk| {
-                disk.source
-                    .iter()
-                    .chain(&disk.resolved)
-                    .any(|path| on_it(path))
-                    || disk.backing.iter().any(|backing| on_it(&backing.source))
-            })
-        })
-        .map(|guest| guest.name.clone());
-    let pools = host
-        .snapshot
-        .pools
-        .iter()
-        .filter(|pool| pool.autostart == Some(true) && pool.target.as_deref().is_some_and(&on_it))
-        .map(|pool| format!("pool {}", pool.name));
-    guests.chain(pools).collect()
+/// For each mount point that has some: guests that autostart from there, and pools that lie there.
+/// One pass over the guests, however many mounts there are.
+fn users<'m>(host: &Host<'_>, points: &[&'m str]) -> BTreeMap<&'m str, Vec<String>> {
+    // The nearest mount above a path is the one that it lies on.
+    let below = |path: &str| {
+        let above = points.iter().filter(|point| escape::within(path, point));
+        above.max_by_key(|point| point.len()).copied()
+    };
+    let mut users: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let autostarted = |guest: &&Guest| guest.autostart == Some(true);
+    for guest in host.snapshot.guests.iter().filter(autostarted) {
+        let paths = guest.disks.iter().flat_map(|disk| {
+            let own = disk.source.iter().chain(&disk.resolved);
+            own.chain(disk.backing.iter().map(|backing| &backing.source))
+        });
+        let at: BTreeSet<&str> = paths.filter_map(|path| below(path)).collect();
+        for point in at {
+            users.entry(point).or_default().push(guest.name.clone());
+        }
+    }
+    for pool in &host.snapshot.pools {
+        let target = pool
+            .target
+            .as_deref()
+            .filter(|_| pool.autostart == Some(true));
+        if let Some(point) = target.and_then(below) {
+            let name = format!("pool {}", pool.name);
+            users.entry(point).or_default().push(name);
+        }
+    }
+    users
 }

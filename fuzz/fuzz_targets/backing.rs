@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::backing`.
+#![no_main]
+nofail_fuzz::target!(backing);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::bmc`.
+#![no_main]
+nofail_fuzz::target!(bmc);

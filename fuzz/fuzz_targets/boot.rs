@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::boot`.
+#![no_main]
+nofail_fuzz::target!(boot);

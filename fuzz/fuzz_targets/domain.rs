@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::domain`.
+#![no_main]
+nofail_fuzz::target!(domain);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::hook`.
+#![no_main]
+nofail_fuzz::target!(hook);

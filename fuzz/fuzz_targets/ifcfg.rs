@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::ifcfg`.
+#![no_main]
+nofail_fuzz::target!(ifcfg);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::ifupdown`.
+#![no_main]
+nofail_fuzz::target!(ifupdown);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::image_header`.
+#![no_main]
+nofail_fuzz::target!(image_header);

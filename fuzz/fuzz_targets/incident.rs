@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::incident`.
+#![no_main]
+nofail_fuzz::target!(incident);

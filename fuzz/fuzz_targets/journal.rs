@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::journal`.
+#![no_main]
+nofail_fuzz::target!(journal);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::keyfile`.
+#![no_main]
+nofail_fuzz::target!(keyfile);

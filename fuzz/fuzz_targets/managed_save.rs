@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::managed_save`.
+#![no_main]
+nofail_fuzz::target!(managed_save);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::mef`.
+#![no_main]
+nofail_fuzz::target!(mef);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::names`.
+#![no_main]
+nofail_fuzz::target!(names);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::netlink`.
+#![no_main]
+nofail_fuzz::target!(netlink);

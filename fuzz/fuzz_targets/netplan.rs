@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::netplan`.
+#![no_main]
+nofail_fuzz::target!(netplan);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::network`.
+#![no_main]
+nofail_fuzz::target!(network);

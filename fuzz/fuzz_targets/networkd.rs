@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::networkd`.
+#![no_main]
+nofail_fuzz::target!(networkd);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::nsswitch`.
+#![no_main]
+nofail_fuzz::target!(nsswitch);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::pool`.
+#![no_main]
+nofail_fuzz::target!(pool);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::rebooters`.
+#![no_main]
+nofail_fuzz::target!(rebooters);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::selinux`.
+#![no_main]
+nofail_fuzz::target!(selinux);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::site`.
+#![no_main]
+nofail_fuzz::target!(site);

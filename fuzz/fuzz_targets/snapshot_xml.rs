@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::snapshot_xml`.
+#![no_main]
+nofail_fuzz::target!(snapshot_xml);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::sysctl`.
+#![no_main]
+nofail_fuzz::target!(sysctl);

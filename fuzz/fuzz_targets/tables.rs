@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::tables`.
+#![no_main]
+nofail_fuzz::target!(tables);

@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::udev`.
+#![no_main]
+nofail_fuzz::target!(udev);

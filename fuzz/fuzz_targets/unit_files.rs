@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::unit_files`.
+#![no_main]
+nofail_fuzz::target!(unit_files);
