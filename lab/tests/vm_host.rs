@@ -14,9 +14,7 @@ fn a_host_runs_commands_and_keeps_files_over_a_power_cut() {
     let output = host
         .run("echo out; echo err >&2; exit 7", Duration::from_secs(20))
         .unwrap();
-    let took = clock.elapsed();
-    assert!(took < Duration::from_secs(15), "took {took:?}");
-    println!("a host and a command: {took:?}");
+    println!("a host and a command: {:?}", clock.elapsed());
     assert_eq!(
         (output.code, &*output.stdout, &*output.stderr),
         (7, "out\n", "err\n")
