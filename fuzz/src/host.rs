@@ -86,10 +86,11 @@ pub fn unit_files(data: &[u8]) {
     let _ = version::systemd_from_library(&text);
     let _ = version::libvirt_from_library(&text);
     let _ = unit::path_of_unit(&text);
-    if let Some(name) = unit::path_unit(&text, "mount")
+    if let Some(name) = unit::escape::unit_from_path(&text, ".mount")
         && let Some(path) = unit::path_of_unit(&name)
     {
-        assert_eq!(unit::path_unit(&path, "mount"), Some(name));
+        let again = unit::escape::unit_from_path(&path, ".mount");
+        assert_eq!(again, Some(name));
     }
 }
 
