@@ -28,4 +28,6 @@ pub use attempt::{DEFAULT_SECONDS, device, fits, looks_remote};
 pub use conditions::{Conditions, NetworkService, Service};
 pub use graph::Cycle;
 pub use plan::{Host, UnitPlan, unit_of};
-pub use predict::{Boot, Delay, GuestResult, GuestStart, MountResult, Mounted, Outcome, predict};
+pub use predict::{
+    Boot, Delay, GuestResult, GuestStart, MountResult, Mounted, Outcome, predict, predict_mounts,
+};

@@ -168,11 +168,32 @@ impl Boot {
 
 /// Foretells the next boot of the host that `snapshot` was taken from.
 pub fn predict(snapshot: &Snapshot, conditions: &Conditions) -> Boot {
-    let host = Host::of(snapshot);
     let world = World {
         snapshot,
         conditions,
     };
+    let daemon = daemon(snapshot);
+    let (mut boot, run) = mounts_of(&world, daemon);
+    boot.guests = guests::starts(&boot, snapshot, &world, daemon, &run.daemon_end(daemon));
+    boot.lost = lost(&boot.guests, conditions);
+    boot
+}
+
+/// The same without guests and services, for who asks about the mounts alone.
+pub fn predict_mounts(snapshot: &Snapshot, conditions: &Conditions) -> Boot {
+    let world = World {
+        snapshot,
+        conditions,
+    };
+    mounts_of(&world, daemon(snapshot)).0
+}
+
+fn mounts_of(world: &World<'_>, daemon: Option<&'static str>) -> (Boot, Run) {
+    let World {
+        snapshot,
+        conditions,
+    } = *world;
+    let host = Host::of(snapshot);
     let network = conditions
         .network
         .unwrap_or_else(|| NetworkService::of(snapshot));
@@ -181,9 +202,8 @@ pub fn predict(snapshot: &Snapshot, conditions: &Conditions) -> Boot {
         .iter()
         .map(|entry| entry.source.clone())
         .collect();
-    let members = build::members(plan(&snapshot.fstab, &host), sources, &world);
-    let daemon = daemon(snapshot);
-    let graph = build::graph(&members, &world, network, daemon);
+    let members = build::members(plan(&snapshot.fstab, &host), sources, world);
+    let graph = build::graph(&members, world, network, daemon);
     let mut run = Run {
         ends: graph.run(),
         graph,
@@ -193,15 +213,13 @@ pub fn predict(snapshot: &Snapshot, conditions: &Conditions) -> Boot {
     };
     run.emergency = run.ends.get(LOCAL_FS).filter(|end| !end.ok).cloned();
     let never = run.endless();
-    let mut boot = run.report(snapshot, &world);
+    let mut boot = run.report(snapshot, world);
     if let Some(unit) = never {
         boot.outcome = Outcome::Emergency;
         boot.causes
             .insert(0, format!("the boot waits for {unit} without end"));
     }
-    boot.guests = guests::starts(&boot, snapshot, &world, daemon, &run.daemon_end(daemon));
-    boot.lost = lost(&boot.guests, conditions);
-    boot
+    (boot, run)
 }
 
 /// The daemon that starts guests on this host; `None` where it is known that there is none.
