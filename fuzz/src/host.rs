@@ -86,7 +86,9 @@ pub fn unit_files(data: &[u8]) {
     let _ = version::systemd_from_library(&text);
     let _ = version::libvirt_from_library(&text);
     let _ = unit::path_of_unit(&text);
-    if let Some(name) = unit::escape::unit_from_path(&text, ".mount")
+    // A long name is shortened to a hash and has no way back.
+    if text.len() <= 60
+        && let Some(name) = unit::escape::unit_from_path(&text, ".mount")
         && let Some(path) = unit::path_of_unit(&name)
     {
         let again = unit::escape::unit_from_path(&path, ".mount");
