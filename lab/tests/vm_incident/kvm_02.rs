@@ -130,7 +130,11 @@ fn hears(machine: &Machine, cable: &Cable, text: &str) -> bool {
     let capture = guest.capture().unwrap();
     drop(cable.take());
     let frame = Frame::broadcast(None, text);
-    link("switch", "sw0").send(&[frame]).unwrap();
+    for _ in 0..3 {
+        link("switch", "sw0")
+            .send(std::slice::from_ref(&frame))
+            .unwrap();
+    }
     let frames = capture.stop().unwrap();
     let wire = cable.take();
     assert!(
