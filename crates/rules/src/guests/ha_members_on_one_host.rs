@@ -1,7 +1,8 @@
 //! `guests/ha-members-on-one-host`: a group that one host takes down.
 
-use crate::storage::support::guest_evidence;
+use crate::storage::support::{definitions, guest_evidence};
 use crate::{Check, Finding, Remedy, Report, Rule, Severity};
+use facts::domain::Guest;
 use facts::{Evidence, Snapshot, Source};
 use model::Estate;
 use std::collections::BTreeMap;
@@ -48,6 +49,7 @@ INCIDENT action item 17; virsh(1), migrate.
 
 fn check(estate: &Estate, hosts: &[&Snapshot], report: &mut Report) {
     let Some(site) = &estate.site else { return };
+    let defined = definitions(hosts);
     for (group, members) in site.all_groups() {
         if members.len() < 2 {
             continue;
@@ -56,7 +58,8 @@ fn check(estate: &Estate, hosts: &[&Snapshot], report: &mut Report) {
         let mut on: BTreeMap<&str, Vec<(&str, Evidence)>> = BTreeMap::new();
         let mut unknown = Vec::new();
         for &member in &members {
-            match home(estate, hosts, member) {
+            let found = defined.get(member).map(Vec::as_slice).unwrap_or_default();
+            match home(estate, hosts, found, member) {
                 Home::At(host, evidence) => on.entry(host).or_default().push((member, evidence)),
                 Home::Several => {}
                 Home::Unknown => unknown.push(member),
@@ -108,16 +111,16 @@ enum Home<'a> {
     Unknown,
 }
 
-fn home<'a>(estate: &'a Estate, hosts: &[&'a Snapshot], member: &'a str) -> Home<'a> {
-    let found: Vec<_> = hosts
-        .iter()
-        .flat_map(|host| host.guests.iter().map(move |guest| (*host, guest)))
-        .filter(|(_, guest)| guest.name == member)
-        .collect();
+fn home<'a>(
+    estate: &'a Estate,
+    hosts: &[&'a Snapshot],
+    found: &[(&'a Snapshot, &'a Guest)],
+    member: &'a str,
+) -> Home<'a> {
     let runs = found
         .iter()
         .find(|(_, guest)| matches!(guest.state.as_deref(), Some("running" | "paused")));
-    match (runs, found.as_slice()) {
+    match (runs, found) {
         (Some((host, guest)), _) => {
             let text = format!("{member} runs on {}", host.host);
             Home::At(&host.host, guest_evidence(guest, text))

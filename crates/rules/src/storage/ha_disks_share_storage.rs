@@ -1,7 +1,7 @@
 //! `storage/ha-disks-share-storage`: twins that fall together with one file server or disk.
 
 use super::place::{self, Place};
-use super::support::{defined_disks, disk_evidence, path, removable};
+use super::support::{defined_disks, definitions, disk_evidence, path, removable};
 use crate::{Check, Finding, Remedy, Report, Rule, Severity};
 use facts::domain::{Disk, Guest};
 use facts::{Evidence, Snapshot, Source};
@@ -78,6 +78,7 @@ impl Domain {
 
 fn check(estate: &Estate, hosts: &[&Snapshot], report: &mut Report) {
     let Some(site) = &estate.site else { return };
+    let defined = definitions(hosts);
     for (group, members) in site.all_groups() {
         if members.len() < 2 {
             continue;
@@ -85,16 +86,14 @@ fn check(estate: &Estate, hosts: &[&Snapshot], report: &mut Report) {
         let mut users: BTreeMap<Domain, BTreeSet<&str>> = BTreeMap::new();
         let mut evidence: BTreeMap<Domain, Vec<Evidence>> = BTreeMap::new();
         for &member in &members {
-            for host in hosts {
-                for guest in host.guests.iter().filter(|g| g.name == member) {
-                    if let Some(reason) = place::unknown(host) {
-                        report.not_checked(&host.host, format!("{member}: {reason}"));
-                        continue;
-                    }
-                    for (domain, proof) in domains(estate, host, guest) {
-                        if users.entry(domain.clone()).or_default().insert(member) {
-                            evidence.entry(domain).or_default().extend(proof);
-                        }
+            for &(host, guest) in defined.get(member).into_iter().flatten() {
+                if let Some(reason) = place::unknown(host) {
+                    report.not_checked(&host.host, format!("{member}: {reason}"));
+                    continue;
+                }
+                for (domain, proof) in domains(estate, host, guest) {
+                    if users.entry(domain.clone()).or_default().insert(member) {
+                        evidence.entry(domain).or_default().extend(proof);
                     }
                 }
             }

@@ -6,6 +6,7 @@ use facts::domain::{Disk, Guest, NeededFile};
 use facts::image::Image;
 use facts::{Evidence, Snapshot};
 use model::Estate;
+use std::collections::HashMap;
 
 /// Error for a guest that others rely on (critical, or in an HA group), else warning.
 pub(crate) fn severity(estate: &Estate, guest: &str) -> Severity {
@@ -130,4 +131,20 @@ pub(crate) fn bytes(count: u64) -> String {
         power += 1;
     }
     format!("{rest} {}", units[power])
+}
+
+/// Where each guest is defined: looked up for each member of each group, so indexed once.
+pub(crate) fn definitions<'a>(
+    hosts: &[&'a Snapshot],
+) -> HashMap<&'a str, Vec<(&'a Snapshot, &'a Guest)>> {
+    let mut definitions: HashMap<&str, Vec<_>> = HashMap::new();
+    for &host in hosts {
+        for guest in &host.guests {
+            definitions
+                .entry(&guest.name)
+                .or_default()
+                .push((host, guest));
+        }
+    }
+    definitions
 }
