@@ -130,11 +130,7 @@ fn hears(machine: &Machine, cable: &Cable, text: &str) -> bool {
     let capture = guest.capture().unwrap();
     drop(cable.take());
     let frame = Frame::broadcast(None, text);
-    for _ in 0..3 {
-        link("switch", "sw0")
-            .send(std::slice::from_ref(&frame))
-            .unwrap();
-    }
+    link("switch", "sw0").send(&[frame]).unwrap();
     let frames = capture.stop().unwrap();
     let wire = cable.take();
     assert!(
