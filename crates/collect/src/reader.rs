@@ -352,14 +352,6 @@ impl HostReader for LocalReader {
     }
 }
 
-/// The path of a file inside a root, for messages only.
-pub fn display_path(root: Option<&Path>, path: &str) -> PathBuf {
-    root.map_or_else(
-        || PathBuf::from(path),
-        |root| root.join(path.trim_start_matches('/')),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,4 +24,13 @@ impl SyntaxError {
             message: message.into(),
         }
     }
+
+    /// An error at a byte offset of a text; at its end where the offset lies in no character.
+    pub fn at_offset(text: &str, offset: usize, message: impl Into<String>) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Self::new(number(line), number(column), message)
+    }
 }

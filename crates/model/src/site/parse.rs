@@ -24,10 +24,13 @@ impl Site {
     pub fn parse(file: &str, text: &str) -> Result<Self, SiteError> {
         let mut site: Self = toml::from_str(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
-            let (line, column) = position(text, offset);
             SiteError {
                 file: file.to_owned(),
-                errors: vec![SyntaxError::new(line, column, explain(error.message()))],
+                errors: vec![SyntaxError::at_offset(
+                    text,
+                    offset,
+                    explain(error.message()),
+                )],
             }
         })?;
         file.clone_into(&mut site.file);
@@ -74,17 +77,6 @@ fn places(text: &str) -> HashMap<String, (u32, usize)> {
         }
     }
     places
-}
-
-/// Line and column, both from 1, of a byte offset.
-fn position(text: &str, offset: usize) -> (u32, u32) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-    (
-        u32::try_from(line).unwrap_or(u32::MAX),
-        u32::try_from(column).unwrap_or(u32::MAX),
-    )
 }
 
 /// serde's "unknown field `x`, expected one of `a`, `b`" with the nearest name put first.

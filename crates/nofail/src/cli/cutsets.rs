@@ -114,11 +114,7 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
         probability,
         seconds: start.elapsed().as_secs_f64(),
     };
-    match format {
-        Format::Json if args.list => print_with_sets(&found)?,
-        Format::Json => wire::print(&document(&found)?)?,
-        _ => render::cutsets::print(&found)?,
-    }
+    show(&found, format)?;
     // The process ends here: taking apart millions of nodes first would only cost time.
     std::mem::forget(solution);
     Ok(Exit::Good)
@@ -166,11 +162,7 @@ fn of_service(args: &Args, service: &str, format: Format, start: Instant) -> any
         probability,
         seconds: start.elapsed().as_secs_f64(),
     };
-    match format {
-        Format::Json if args.list => print_with_sets(&found)?,
-        Format::Json => wire::print(&document(&found)?)?,
-        _ => render::cutsets::print(&found)?,
-    }
+    show(&found, format)?;
     if args.common.why && format == Format::Human {
         let single = solution.single_points();
         let events: Vec<_> = single
@@ -254,6 +246,16 @@ fn document<'a>(found: &'a Found<'_>) -> anyhow::Result<wire::cutsets::CutSets<'
         importance,
         seconds: found.seconds,
     })
+}
+
+/// Prints what was found, with the sets where they were asked for.
+fn show(found: &Found<'_>, format: Format) -> anyhow::Result<()> {
+    match format {
+        Format::Json if found.list => print_with_sets(found)?,
+        Format::Json => wire::print(&document(found)?)?,
+        _ => render::cutsets::print(found)?,
+    }
+    Ok(())
 }
 
 /// Prints the document with the sets as its last member, one by one: there may be millions.

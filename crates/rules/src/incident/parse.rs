@@ -7,10 +7,7 @@ use facts::SyntaxError;
 pub(super) fn parse(text: &str) -> Result<Incident, SyntaxError> {
     let incident: Incident = toml::from_str(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
-        let before = text.get(..offset).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        SyntaxError::new(number(line), number(column), error.message())
+        SyntaxError::at_offset(text, offset, error.message())
     })?;
     for (index, item) in incident.items.iter().enumerate() {
         let at = |needle: &str, message: String| {
