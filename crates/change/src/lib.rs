@@ -1,0 +1,1 @@
+//! The only crate that writes to a host: plans with a way back.

@@ -1,0 +1,1 @@
+//! The daemon: events, probes, the recorder, reconcilers, sinks.
