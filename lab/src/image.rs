@@ -55,8 +55,8 @@ impl Variant {
 }
 
 /// Packages of every machine.
-const COMMON: &str = "btrfs-progs dbus dosfstools e2fsprogs ethtool iproute2 iputils-arping iputils-ping kmod \
-     libpam-systemd mount netbase network-manager nfs-common nftables openssh-server parted \
+const COMMON: &str = "btrfs-progs dbus dosfstools e2fsprogs ethtool ifupdown2 ipmitool iproute2 iputils-arping \
+     iputils-ping kmod libpam-systemd mount netbase netplan.io network-manager nfs-common nftables openssh-server parted \
      procps psmisc qemu-guest-agent systemd systemd-sysv tcpdump tcpreplay udev util-linux \
      xfsprogs";
 
@@ -119,7 +119,7 @@ const FILES: [(&str, u32, &str); 10] = [
 const MASKED: &str = "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
      e2scrub_reap.service fstrim.timer getty@tty1.service systemd-pstore.service \
      systemd-update-utmp.service systemd-update-utmp-runlevel.service qemu-guest-agent.service \
-     nftables.service ssh.service systemd-networkd-wait-online.service dm-event.socket";
+     networking.service nftables.service ssh.service systemd-networkd-wait-online.service dm-event.socket";
 
 /// A built image.
 #[derive(Debug, Clone)]
