@@ -18,6 +18,7 @@ mod failpoint;
 pub mod journal;
 pub mod lock;
 pub mod origin;
+pub mod overlay;
 
 pub mod place;
 pub mod plan;
@@ -27,6 +28,6 @@ pub mod state;
 pub mod undo;
 
 pub use error::Error;
-pub use plan::{Act, Again, Draft, Plan, Proposal, Run, prepare};
+pub use plan::{Act, Again, Command, Draft, Plan, Proposal, Run, prepare};
 pub use root::Root;
 pub use state::{Bytes, Meta, State};

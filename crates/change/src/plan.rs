@@ -82,14 +82,34 @@ pub enum Act {
     Run(Run),
 }
 
-/// A command with its way back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
+/// A command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
     /// Program and arguments, as a person could type them.
     pub argv: Vec<String>,
     /// What it reads on standard input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
+}
+
+impl Command {
+    /// A command without input.
+    pub fn new<const N: usize>(argv: [&str; N]) -> Self {
+        Self {
+            argv: argv.map(str::to_owned).to_vec(),
+            input: None,
+        }
+    }
+}
+
+/// A command with its way back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// What is run.
+    pub command: Command,
+    /// What it changes, where the command line does not show it: a diff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shows: Option<String>,
     /// Holds before the step, and again after it was undone; a rollback runs nothing where it
     /// holds already.
     #[serde(default)]
@@ -108,7 +128,7 @@ pub struct Run {
 #[serde(rename_all = "kebab-case")]
 pub enum Again {
     /// By these commands, in order. They must do no harm when run twice.
-    By(Vec<Vec<String>>),
+    By(Vec<Command>),
     /// By the same command once more, after all other steps were undone: for commands that make
     /// something read files again (`systemctl daemon-reload`).
     Last,
@@ -126,6 +146,13 @@ pub enum Probe {
         argv: Vec<String>,
         /// What it must print.
         says: Option<String>,
+    },
+    /// A command that succeeds and prints this among other things.
+    Mentions {
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// What its output holds.
+        text: String,
     },
     /// A path (links not followed) that holds this.
     Path {
@@ -226,9 +253,13 @@ impl Planner<'_> {
         let (path, follow) = match &act {
             Act::Run(run) => {
                 if !self.root.is_live() {
-                    return Err(Error::CommandInTree(show::command(&run.argv)));
+                    return Err(Error::CommandInTree(show::command(&run.command.argv)));
                 }
-                let what = show::command(&run.argv);
+                let line = show::command(&run.command.argv);
+                let what = match &run.shows {
+                    Some(diff) => format!("{}\n{line}", diff.trim_end()),
+                    None => line,
+                };
                 let act = Change::Run(run.clone());
                 self.steps.push(Step {
                     what,

@@ -361,8 +361,8 @@ fn a_change_of_mode_alone_keeps_the_time_of_the_content() {
 fn commands_do_not_run_in_a_tree() {
     let tree = tree();
     let run = Run {
-        argv: vec!["true".to_owned()],
-        input: None,
+        command: change::Command::new(["true"]),
+        shows: None,
         before: Vec::new(),
         after: Vec::new(),
         undo: Again::Nothing,
