@@ -213,6 +213,15 @@ fn probe(root: &Root, probe: &Probe, seconds: u64) -> Result<(), Error> {
                 Err(Error::Stale { path: path.clone() })
             }
         }
+        Probe::Times { path, text, times } => {
+            let state = State::read(root, path, true)?;
+            let content = String::from_utf8_lossy(state.content().unwrap_or_default());
+            if content.matches(text.as_str()).count() == *times {
+                Ok(())
+            } else {
+                Err(Error::Stale { path: path.clone() })
+            }
+        }
         Probe::Command { argv, says } => said(argv, seconds, |text| {
             says.as_ref().is_none_or(|wanted| wanted.trim() == text)
         }),

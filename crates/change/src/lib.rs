@@ -15,6 +15,7 @@
 pub mod engine;
 pub mod error;
 mod failpoint;
+pub mod fix;
 pub mod journal;
 pub mod lock;
 pub mod origin;

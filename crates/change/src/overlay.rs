@@ -3,8 +3,8 @@
 
 use crate::plan::{Act, Probe};
 use crate::state::State;
-use collect::reader::{Kind, Stat};
 use collect::HostReader;
+use collect::reader::{Kind, Stat};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -75,6 +75,10 @@ impl<'a> Overlay<'a> {
                 self.set(path, State::File { content, meta });
             }
             Act::Run(run) => {
+                for (path, content) in &run.leaves {
+                    let (meta, content) = (self.meta(path, 0o644), content.clone());
+                    self.set(path, State::File { content, meta });
+                }
                 for probe in &run.after {
                     if let Probe::Path { path, state } = probe {
                         self.set(path, state.clone());

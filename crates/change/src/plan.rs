@@ -103,7 +103,7 @@ impl Command {
 }
 
 /// A command with its way back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// What is run.
     pub command: Command,
@@ -117,6 +117,9 @@ pub struct Run {
     /// Holds after the step.
     #[serde(default)]
     pub after: Vec<Probe>,
+    /// Files as it is expected to leave them: for foretelling only, not compared afterwards.
+    #[serde(default)]
+    pub leaves: BTreeMap<String, Bytes>,
     /// How it is undone.
     pub undo: Again,
     /// Seconds that each command may take.
@@ -124,7 +127,7 @@ pub struct Run {
 }
 
 /// How a command is undone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Again {
     /// By these commands, in order. They must do no harm when run twice.
@@ -133,6 +136,7 @@ pub enum Again {
     /// something read files again (`systemctl daemon-reload`).
     Last,
     /// It changes nothing that has to be undone.
+    #[default]
     Nothing,
 }
 
@@ -153,6 +157,15 @@ pub enum Probe {
         argv: Vec<String>,
         /// What its output holds.
         text: String,
+    },
+    /// A file that holds a text just so many times.
+    Times {
+        /// The path; links are followed.
+        path: String,
+        /// The text.
+        text: String,
+        /// How often.
+        times: usize,
     },
     /// A path (links not followed) that holds this.
     Path {

@@ -362,11 +362,9 @@ fn commands_do_not_run_in_a_tree() {
     let tree = tree();
     let run = Run {
         command: change::Command::new(["true"]),
-        shows: None,
-        before: Vec::new(),
-        after: Vec::new(),
         undo: Again::Nothing,
         seconds: 5,
+        ..Run::default()
     };
     let error = tree.plan(vec![Act::Run(run)]).unwrap_err();
     assert!(matches!(error, Error::CommandInTree(_)), "{error}");

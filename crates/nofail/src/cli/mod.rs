@@ -8,6 +8,8 @@ pub mod collect;
 pub mod completions;
 pub mod confirm;
 pub mod cutsets;
+pub mod fix;
+pub mod fix_remote;
 pub mod graph;
 pub mod incident;
 pub mod init;
@@ -113,6 +115,8 @@ pub enum Command {
     Boot(boot::Args),
     /// Read a host into a snapshot.
     Collect(collect::Args),
+    /// Mend what the audit finds, with a way back.
+    Fix(fix::Args),
     /// Draft a first site.toml from what is there.
     Init(init::Args),
     /// Find what fails together: exact minimal cut sets.
@@ -157,6 +161,7 @@ pub fn main() -> ExitCode {
         Command::Audit(args) => audit::run(args, format),
         Command::Boot(args) => boot::run(args, format),
         Command::Collect(args) => collect::run(args, format),
+        Command::Fix(args) => fix::run(args, format),
         Command::Init(args) => init::run(args, format),
         Command::Cutsets(args) => cutsets::run(args, format),
         Command::Incident(args) => incident::run(args, format),
