@@ -3,7 +3,8 @@
 use super::style::{Style, colour, paint};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use facts::Evidence;
-use rules::{Audit, Finding, Severity};
+use rules::{Audit, Finding, NotChecked, Severity};
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Prints an audit.
@@ -18,35 +19,92 @@ pub fn print(audit: &Audit) -> io::Result<()> {
 
 /// The whole text.
 pub fn text(audit: &Audit, colour: bool) -> String {
-    let renderer = if colour {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
-    let mut text = String::new();
-    let mut host = None;
-    for finding in &audit.findings {
-        if host != Some(&finding.host) {
-            host = Some(&finding.host);
-            text.push_str(&format!(
-                "{}\n\n",
-                paint(Style::Bold, &format!("── {} ──", finding.host))
-            ));
-        }
-        text.push_str(&render(finding, &renderer));
-        text.push_str("\n\n");
-    }
+    let mut text = findings(&audit.findings, colour);
     if !audit.not_checked.is_empty() {
         text.push_str(&paint(Style::Bold, "── not checked ──"));
         text.push('\n');
-        for not in &audit.not_checked {
-            text.push_str(&format!("  {}: {}: {}\n", not.host, not.source, not.reason));
+        for alike in audit
+            .not_checked
+            .chunk_by(|a, b| a.host == b.host && a.source == b.source)
+        {
+            not_checked(alike, &mut text);
         }
         text.push('\n');
     }
     text.push_str(&summary(audit));
     text.push('\n');
     text
+}
+
+/// Below this many findings a thread costs more than it saves.
+const WORTH_A_THREAD: usize = 1000;
+
+/// The findings, a share of the hosts on each processor.
+fn findings(findings: &[Finding], colour: bool) -> String {
+    let hosts: Vec<&[Finding]> = findings.chunk_by(|a, b| a.host == b.host).collect();
+    let workers = if findings.len() < WORTH_A_THREAD {
+        1
+    } else {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    };
+    let share = hosts.len().div_ceil(workers).max(1);
+    std::thread::scope(|scope| {
+        let mut shares = hosts.chunks(share);
+        let first = shares.next().unwrap_or_default();
+        let others: Vec<_> = shares
+            .map(|share| (share, scope.spawn(move || of_hosts(share, colour))))
+            .collect();
+        let mut text = of_hosts(first, colour);
+        for (share, other) in others {
+            // A thread that could not be waited for: its share is rendered here.
+            text.push_str(&other.join().unwrap_or_else(|_| of_hosts(share, colour)));
+        }
+        text
+    })
+}
+
+fn of_hosts(hosts: &[&[Finding]], colour: bool) -> String {
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    let mut text = String::new();
+    for findings in hosts {
+        if let Some(first) = findings.first() {
+            text.push_str(&paint(Style::Bold, &format!("── {} ──", first.host)));
+            text.push_str("\n\n");
+        }
+        for finding in *findings {
+            text.push_str(&render(finding, &renderer));
+            text.push_str("\n\n");
+        }
+    }
+    text
+}
+
+/// How many lines of one host and source are shown.
+const NOT_CHECKED_SHOWN: usize = 8;
+
+/// What of one host's source was not checked: a thousand images without a header are one thing to
+/// a person.
+fn not_checked(alike: &[NotChecked], text: &mut String) {
+    // Folding one line would save none.
+    let shown = if alike.len() <= NOT_CHECKED_SHOWN + 1 {
+        alike.len()
+    } else {
+        NOT_CHECKED_SHOWN
+    };
+    for not in &alike[..shown] {
+        let _ = writeln!(text, "  {}: {}: {}", not.host, not.source, not.reason);
+    }
+    if let (Some(not), more @ 1..) = (alike.first(), alike.len() - shown) {
+        let _ = writeln!(
+            text,
+            "  {}: {}: and {more} more (--format json has all)",
+            not.host, not.source
+        );
+    }
 }
 
 fn render(finding: &Finding, renderer: &Renderer) -> String {
