@@ -5,10 +5,10 @@ use crate::registry;
 use crate::rule::{Check, Host, Report, Rule};
 use facts::{Snapshot, Source};
 use model::Estate;
+use rayon::prelude::*;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Which rules to run.
 #[derive(Clone, Debug, Default)]
@@ -109,46 +109,25 @@ struct Found {
     not_checked: Vec<NotChecked>,
 }
 
-/// Runs every rule: those that look at one host on every processor, each of which takes the next
-/// host; on this thread first those that look at the whole site. The site's come first, then the
-/// hosts' in their order.
+/// Runs every rule: those that look at the whole site beside those that look at one host, which
+/// are shared out host by host among the processors. The site's come first, then the hosts' in
+/// their order.
 fn on_all_hosts(estate: &Estate, rules: &[&'static Rule]) -> Vec<Found> {
     let needed: BTreeSet<Source> = rules.iter().flat_map(|r| r.needs).copied().collect();
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let Some((at, host)) = {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            estate.hosts.get(at).map(|host| (at, host))
-        } {
-            done.push((at, Found::on_host(host, estate, rules, &needed)));
-        }
-        done
-    };
-    let others = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(estate.hosts.len())
-        .saturating_sub(1);
-    let (site, mut done) = std::thread::scope(|scope| {
-        let others: Vec<_> = (0..others).map(|_| scope.spawn(work)).collect();
+    let site = || {
         let mut site = Found::default();
         for rule in rules {
             site.run_on_site(rule, estate);
         }
-        let mut done = work();
-        for other in others {
-            done.extend(other.join().unwrap_or_default());
-        }
-        (site, done)
-    });
-    done.sort_unstable_by_key(|(at, _)| *at);
-    // A thread that ended otherwise than by a rule, each of which is caught, took its hosts along.
-    let mut found = done.into_iter().peekable();
-    let hosts = estate.hosts.iter().enumerate().map(|(at, host)| {
-        found
-            .next_if(|(done, _)| *done == at)
-            .map_or_else(|| Found::broken(host), |(_, found)| found)
-    });
+        site
+    };
+    let hosts = || -> Vec<Found> {
+        let hosts = estate.hosts.par_iter();
+        hosts
+            .map(|host| Found::on_host(host, estate, rules, &needed))
+            .collect()
+    };
+    let (site, hosts) = rayon::join(site, hosts);
     std::iter::once(site).chain(hosts).collect()
 }
 
@@ -157,17 +136,6 @@ fn read(rule: &Rule, host: &Snapshot) -> bool {
 }
 
 impl Found {
-    fn broken(host: &Snapshot) -> Self {
-        Self {
-            findings: Vec::new(),
-            not_checked: vec![NotChecked {
-                host: host.host.clone(),
-                source: "rules".to_owned(),
-                reason: "the audit of this host broke, please report it".to_owned(),
-            }],
-        }
-    }
-
     /// Every rule on one host. Sorted here, on every processor, so that the whole is merely merged.
     fn on_host(
         snapshot: &Snapshot,

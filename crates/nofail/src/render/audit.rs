@@ -3,6 +3,7 @@
 use super::style::{Style, colour, paint};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use facts::Evidence;
+use rayon::prelude::*;
 use rules::{Audit, Finding, NotChecked, Severity};
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -36,49 +37,27 @@ pub fn text(audit: &Audit, colour: bool) -> String {
     text
 }
 
-/// Below this many findings a thread costs more than it saves.
-const WORTH_A_THREAD: usize = 1000;
-
-/// The findings, a share of the hosts on each processor.
+/// The findings, host by host on every processor.
 fn findings(findings: &[Finding], colour: bool) -> String {
     let hosts: Vec<&[Finding]> = findings.chunk_by(|a, b| a.host == b.host).collect();
-    let workers = if findings.len() < WORTH_A_THREAD {
-        1
-    } else {
-        std::thread::available_parallelism().map_or(1, usize::from)
-    };
-    let share = hosts.len().div_ceil(workers).max(1);
-    std::thread::scope(|scope| {
-        let mut shares = hosts.chunks(share);
-        let first = shares.next().unwrap_or_default();
-        let others: Vec<_> = shares
-            .map(|share| (share, scope.spawn(move || of_hosts(share, colour))))
-            .collect();
-        let mut text = of_hosts(first, colour);
-        for (share, other) in others {
-            // A thread that could not be waited for: its share is rendered here.
-            text.push_str(&other.join().unwrap_or_else(|_| of_hosts(share, colour)));
-        }
-        text
-    })
+    let texts: Vec<String> = hosts.par_iter().map(|host| of_host(host, colour)).collect();
+    texts.concat()
 }
 
-fn of_hosts(hosts: &[&[Finding]], colour: bool) -> String {
+fn of_host(findings: &[Finding], colour: bool) -> String {
     let renderer = if colour {
         Renderer::styled()
     } else {
         Renderer::plain()
     };
     let mut text = String::new();
-    for findings in hosts {
-        if let Some(first) = findings.first() {
-            text.push_str(&paint(Style::Bold, &format!("── {} ──", first.host)));
-            text.push_str("\n\n");
-        }
-        for finding in *findings {
-            text.push_str(&render(finding, &renderer));
-            text.push_str("\n\n");
-        }
+    if let Some(first) = findings.first() {
+        text.push_str(&paint(Style::Bold, &format!("── {} ──", first.host)));
+        text.push_str("\n\n");
+    }
+    for finding in findings {
+        text.push_str(&render(finding, &renderer));
+        text.push_str("\n\n");
     }
     text
 }
