@@ -1,3 +1,4 @@
 //! The only crate that writes to a host: plans with a way back.
 
+pub mod log;
 pub mod vlan;

@@ -82,22 +82,19 @@ impl Outcome {
 
 /// Brings ports to what they should carry; one outcome for each target, in their order.
 ///
-/// One read before, one after each round of changes; a port that differs then is asked for again,
-/// a few times. A failing port does not keep the others from their VLANs.
-///
-/// # Errors
-/// The ports could not be listed before anything was changed.
-pub fn bring_about<P: Ports>(ports: &mut P, targets: &[Target]) -> Result<Vec<Outcome>, P::Error> {
-    let states = ports.read()?;
+/// `states` is what [`Ports::read`] gave just before. It is read again after each round of changes;
+/// a port that differs then is asked for again, a few times. A failing port does not keep the others
+/// from their VLANs.
+pub fn bring_about<P: Ports>(
+    ports: &mut P,
+    mut states: Vec<PortState>,
+    targets: &[Target],
+) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = targets.iter().map(|t| first(&states, t)).collect();
-    let mut states = states;
     for round in 1..=ROUNDS {
         let mut changed = false;
         for (target, outcome) in targets.iter().zip(&mut outcomes) {
             let Some(state) = states.iter().find(|s| s.name == target.port) else {
-                if changed || round > 1 {
-                    outcome.gone();
-                }
                 continue;
             };
             if outcome.is_met() || matches!(outcome.ending, Ending::NoSuchPort) {
@@ -122,14 +119,14 @@ pub fn bring_about<P: Ports>(ports: &mut P, targets: &[Target]) -> Result<Vec<Ou
                         outcome.ending = Ending::Failed(reason.clone());
                     }
                 }
-                return Ok(outcomes);
+                return outcomes;
             }
         }
         for (target, outcome) in targets.iter().zip(&mut outcomes) {
             outcome.compare(&states, target, round);
         }
     }
-    Ok(outcomes)
+    outcomes
 }
 
 /// Where a target stands before anything is done.

@@ -12,11 +12,13 @@
 
 mod apply;
 mod delta;
+pub mod demand;
 mod encode;
 mod kernel;
 
 pub use apply::{Ending, Outcome, Ports, Target, bring_about};
 pub use delta::{Delta, delta};
+pub use demand::Demand;
 pub use encode::{remove, set};
 pub use kernel::{Kernel, VlanError};
 

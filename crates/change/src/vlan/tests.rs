@@ -124,7 +124,8 @@ fn one(bridge: &mut Bridge, wanted: &Wanted) -> Outcome {
         port: "vnet3".to_owned(),
         wanted: wanted.clone(),
     };
-    bring_about(bridge, &[target]).unwrap().remove(0)
+    let states = bridge.read().unwrap();
+    bring_about(bridge, states, &[target]).remove(0)
 }
 
 #[test]
@@ -248,7 +249,8 @@ fn one_port_that_is_not_there_keeps_no_other_waiting() {
         port: port.to_owned(),
         wanted: wanted(Some(100), &[]),
     });
-    let outcomes = bring_about(&mut bridge, &targets).unwrap();
+    let states = bridge.read().unwrap();
+    let outcomes = bring_about(&mut bridge, states, &targets);
     assert_eq!(outcomes[0].ending, Ending::NoSuchPort);
     assert_eq!(outcomes[1].ending, Ending::Changed { rounds: 1 });
 }
