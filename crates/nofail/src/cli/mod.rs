@@ -6,6 +6,7 @@ pub mod blast;
 pub mod boot;
 pub mod collect;
 pub mod completions;
+pub mod confirm;
 pub mod cutsets;
 pub mod graph;
 pub mod hook;
@@ -13,8 +14,10 @@ pub mod incident;
 pub mod init;
 pub mod model;
 pub mod order;
+pub mod plans;
 pub mod read;
 pub mod reboot_check;
+pub mod rollback;
 pub mod rules;
 pub mod shared;
 pub mod switch;
@@ -123,6 +126,8 @@ pub enum Command {
     Model(model::Args),
     /// The start order after everything was down, and circles in it.
     Order(order::Args),
+    /// List the changes that nofail made, or show one.
+    Plans(plans::Args),
     /// Whether a host may be rebooted now.
     RebootCheck(reboot_check::Args),
     /// Show what one parser makes of one file.
@@ -131,6 +136,8 @@ pub enum Command {
     Completions(completions::Completions),
     /// Write the manual pages.
     Man(completions::Man),
+    /// Take a change back.
+    Rollback(rollback::Args),
     /// List the rules, or show one's page.
     Rules(rules::Args),
     /// What the members of an HA group share that fails them together.
@@ -160,6 +167,8 @@ pub fn main() -> ExitCode {
         Command::Read(args) => read::run(args, format),
         Command::Completions(args) => completions::completions(args),
         Command::Man(args) => completions::man(args),
+        Command::Plans(args) => plans::run(args, format),
+        Command::Rollback(args) => rollback::run(args, format),
         Command::Rules(args) => rules::run(args, format),
         Command::Switch(args) => switch::run(args, format),
     };

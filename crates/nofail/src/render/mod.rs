@@ -10,6 +10,7 @@ pub mod incident;
 pub mod markdown;
 pub mod model;
 pub mod order;
+pub mod plans;
 pub mod reboot_check;
 pub mod shared;
 pub mod style;

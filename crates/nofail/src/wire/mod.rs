@@ -8,6 +8,7 @@ pub mod boot;
 pub mod cutsets;
 pub mod model;
 pub mod order;
+pub mod plans;
 pub mod reboot_check;
 pub mod sarif;
 pub mod shared;
