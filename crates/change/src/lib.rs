@@ -1,4 +1,7 @@
 //! The only crate that writes to a host: plans with a way back.
+
+pub mod log;
+pub mod vlan;
 //!
 //! A [`plan::Plan`] is a closed list of steps. [`plan::prepare`] reads the world as it is and
 //! fixes what each step finds and leaves; nothing is decided later. [`engine::apply`] takes the

@@ -46,7 +46,10 @@ pub struct Input {
 }
 
 /// Seconds on the command line, from 0.05 to 3,600.
-fn seconds(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// In words for clap.
+pub fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.05..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("seconds from 0.05 to 3600".to_owned()),

@@ -10,6 +10,7 @@ pub mod confirm;
 pub mod cutsets;
 pub mod events;
 pub mod graph;
+pub mod hook;
 pub mod incident;
 pub mod init;
 pub mod model;
@@ -114,6 +115,8 @@ pub enum Command {
     Boot(boot::Args),
     /// Read a host into a snapshot.
     Collect(collect::Args),
+    /// libvirt's hook that gives guests' ports their VLANs.
+    Hook(hook::Args),
     /// Draft a first site.toml from what is there.
     Init(init::Args),
     /// Find what fails together: exact minimal cut sets.
@@ -160,6 +163,7 @@ pub fn main() -> ExitCode {
         Command::Audit(args) => audit::run(args, format),
         Command::Boot(args) => boot::run(args, format),
         Command::Collect(args) => collect::run(args, format),
+        Command::Hook(args) => hook::run(args, format),
         Command::Init(args) => init::run(args, format),
         Command::Cutsets(args) => cutsets::run(args, format),
         Command::Events(args) => events::run(args, format),
