@@ -9,6 +9,8 @@ pub mod completions;
 pub mod confirm;
 pub mod cutsets;
 pub mod events;
+pub mod fix;
+pub mod fix_remote;
 pub mod graph;
 pub mod hook;
 pub mod incident;
@@ -117,6 +119,8 @@ pub enum Command {
     Collect(collect::Args),
     /// libvirt's hook that gives guests' ports their VLANs.
     Hook(hook::Args),
+    /// Mend what the audit finds, with a way back.
+    Fix(fix::Args),
     /// Draft a first site.toml from what is there.
     Init(init::Args),
     /// Find what fails together: exact minimal cut sets.
@@ -164,6 +168,7 @@ pub fn main() -> ExitCode {
         Command::Boot(args) => boot::run(args, format),
         Command::Collect(args) => collect::run(args, format),
         Command::Hook(args) => hook::run(args, format),
+        Command::Fix(args) => fix::run(args, format),
         Command::Init(args) => init::run(args, format),
         Command::Cutsets(args) => cutsets::run(args, format),
         Command::Events(args) => events::run(args, format),

@@ -7,6 +7,7 @@ pub mod boot;
 pub mod cutsets;
 pub mod events;
 pub mod evidence;
+pub mod fix;
 pub mod incident;
 pub mod markdown;
 pub mod model;
