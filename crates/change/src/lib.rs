@@ -1,7 +1,4 @@
 //! The only crate that writes to a host: plans with a way back.
-
-pub mod log;
-pub mod vlan;
 //!
 //! A [`plan::Plan`] is a closed list of steps. [`plan::prepare`] reads the world as it is and
 //! fixes what each step finds and leaves; nothing is decided later. [`engine::apply`] takes the
@@ -20,14 +17,15 @@ pub mod error;
 mod failpoint;
 pub mod journal;
 pub mod lock;
+pub mod log;
 pub mod origin;
-
 pub mod place;
 pub mod plan;
 pub mod root;
 pub mod show;
 pub mod state;
 pub mod undo;
+pub mod vlan;
 
 pub use error::Error;
 pub use plan::{Act, Again, Draft, Plan, Proposal, Run, prepare};

@@ -6,6 +6,7 @@ pub mod blast;
 pub mod boot;
 pub mod cutsets;
 pub mod evidence;
+pub mod hook;
 pub mod incident;
 pub mod markdown;
 pub mod model;

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod blast;
 pub mod boot;
 pub mod cutsets;
+pub mod hook;
 pub mod model;
 pub mod order;
 pub mod plans;
