@@ -11,6 +11,7 @@ const SET_UP: &str = r#"set -e
 cat > /root/ports <<'END'
 set -e
 ip link del br-mgmt 2>/dev/null || true
+for v in $(ls /sys/class/net | grep ^vnet); do echo "link del $v"; done | ip -batch -
 ip link add br-mgmt type bridge vlan_filtering 1 vlan_default_pvid 1
 ip link set br-mgmt up
 for i in $(seq 0 $(($1 - 1))); do echo "link add vnet$i type veth peer name p$i"; done > /run/add
