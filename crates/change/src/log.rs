@@ -122,7 +122,7 @@ fn kernel_log(line: &str) -> io::Result<()> {
     let end = (0..=KMSG_LINE.min(line.len()))
         .rev()
         .find(|at| line.is_char_boundary(*at));
-    file.write_all(line[..end.unwrap_or(0)].as_bytes())
+    file.write_all(&line.as_bytes()[..end.unwrap_or(0)])
 }
 
 #[cfg(test)]

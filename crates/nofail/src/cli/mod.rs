@@ -8,6 +8,7 @@ pub mod collect;
 pub mod completions;
 pub mod confirm;
 pub mod cutsets;
+pub mod events;
 pub mod graph;
 pub mod hook;
 pub mod incident;
@@ -120,6 +121,8 @@ pub enum Command {
     Init(init::Args),
     /// Find what fails together: exact minimal cut sets.
     Cutsets(cutsets::Args),
+    /// Show what the recorder has kept: what happened on this host, and when.
+    Events(events::Args),
     /// Measure the action items of a post-mortem.
     Incident(incident::Args),
     /// Show what depends on what.
@@ -163,6 +166,7 @@ pub fn main() -> ExitCode {
         Command::Hook(args) => hook::run(args, format),
         Command::Init(args) => init::run(args, format),
         Command::Cutsets(args) => cutsets::run(args, format),
+        Command::Events(args) => events::run(args, format),
         Command::Incident(args) => incident::run(args, format),
         Command::Read(args) => read::run(args, format),
         Command::Completions(args) => completions::completions(args),

@@ -84,10 +84,6 @@ impl Job {
 
     fn map(&self) -> Result<VlanMap, String> {
         let site = &self.site;
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the binary's edge; this process may block, and is left behind then"
-        )]
         let text = std::fs::read_to_string(site).map_err(|error| format!("{site}: {error}"))?;
         VlanMap::parse(&text).map_err(|error| format!("{site}:{error}"))
     }

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod blast;
 pub mod boot;
 pub mod cutsets;
+pub mod events;
 pub mod evidence;
 pub mod hook;
 pub mod incident;

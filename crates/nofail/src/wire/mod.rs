@@ -7,6 +7,7 @@ pub mod blast;
 pub mod boot;
 pub mod cutsets;
 pub mod hook;
+pub mod events;
 pub mod model;
 pub mod order;
 pub mod plans;
