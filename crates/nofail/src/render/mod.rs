@@ -8,6 +8,7 @@ pub mod cutsets;
 pub mod events;
 pub mod evidence;
 pub mod fix;
+pub mod hook;
 pub mod incident;
 pub mod markdown;
 pub mod model;

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod blast;
 pub mod boot;
 pub mod cutsets;
+pub mod hook;
 pub mod events;
 pub mod fix;
 pub mod model;
