@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod fstab;
 pub mod hook;
 pub mod image;
+pub mod ip;
 pub mod kernel;
 pub mod known;
 pub mod mount;
