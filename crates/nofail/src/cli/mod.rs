@@ -3,17 +3,24 @@
 pub mod advise;
 pub mod audit;
 pub mod blast;
+pub mod bmc;
 pub mod boot;
 pub mod collect;
 pub mod completions;
+pub mod confirm;
 pub mod cutsets;
+pub mod events;
 pub mod graph;
+pub mod hook;
 pub mod incident;
 pub mod init;
 pub mod model;
+pub mod net;
 pub mod order;
+pub mod plans;
 pub mod read;
 pub mod reboot_check;
+pub mod rollback;
 pub mod rules;
 pub mod shared;
 pub mod switch;
@@ -106,20 +113,30 @@ pub enum Command {
     Audit(audit::Args),
     /// What is lost with some components, and what does not come back.
     Blast(blast::Args),
+    /// Ask a BMC from outside: would it let you in today?
+    Bmc(bmc::Args),
     /// Foretell the next boot: mounts, delays, emergency mode, guests.
     Boot(boot::Args),
     /// Read a host into a snapshot.
     Collect(collect::Args),
+    /// libvirt's hook that gives guests' ports their VLANs.
+    Hook(hook::Args),
     /// Draft a first site.toml from what is there.
     Init(init::Args),
     /// Find what fails together: exact minimal cut sets.
     Cutsets(cutsets::Args),
+    /// Show what the recorder has kept: what happened on this host, and when.
+    Events(events::Args),
     /// Measure the action items of a post-mortem.
     Incident(incident::Args),
     /// Show what depends on what.
     Model(model::Args),
+    /// Network changes that take themselves back unless confirmed.
+    Net(net::Args),
     /// The start order after everything was down, and circles in it.
     Order(order::Args),
+    /// List the changes that nofail made, or show one.
+    Plans(plans::Args),
     /// Whether a host may be rebooted now.
     RebootCheck(reboot_check::Args),
     /// Show what one parser makes of one file.
@@ -128,6 +145,8 @@ pub enum Command {
     Completions(completions::Completions),
     /// Write the manual pages.
     Man(completions::Man),
+    /// Take a change back.
+    Rollback(rollback::Args),
     /// List the rules, or show one's page.
     Rules(rules::Args),
     /// What the members of an HA group share that fails them together.
@@ -148,14 +167,20 @@ pub fn main() -> ExitCode {
         Command::RebootCheck(args) => reboot_check::run(args, format),
         Command::Shared(args) => shared::run(args, format),
         Command::Audit(args) => audit::run(args, format),
+        Command::Bmc(args) => bmc::run(args, format),
+        Command::Net(args) => net::run(args, format),
         Command::Boot(args) => boot::run(args, format),
         Command::Collect(args) => collect::run(args, format),
+        Command::Hook(args) => hook::run(args, format),
         Command::Init(args) => init::run(args, format),
         Command::Cutsets(args) => cutsets::run(args, format),
+        Command::Events(args) => events::run(args, format),
         Command::Incident(args) => incident::run(args, format),
         Command::Read(args) => read::run(args, format),
         Command::Completions(args) => completions::completions(args),
         Command::Man(args) => completions::man(args),
+        Command::Plans(args) => plans::run(args, format),
+        Command::Rollback(args) => rollback::run(args, format),
         Command::Rules(args) => rules::run(args, format),
         Command::Switch(args) => switch::run(args, format),
     };

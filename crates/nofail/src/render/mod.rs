@@ -3,13 +3,17 @@
 pub mod advise;
 pub mod audit;
 pub mod blast;
+pub mod bmc;
 pub mod boot;
 pub mod cutsets;
+pub mod events;
 pub mod evidence;
 pub mod incident;
 pub mod markdown;
 pub mod model;
+pub mod net;
 pub mod order;
+pub mod plans;
 pub mod reboot_check;
 pub mod shared;
 pub mod style;

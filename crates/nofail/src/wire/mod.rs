@@ -4,10 +4,14 @@
 pub mod advise;
 pub mod audit;
 pub mod blast;
+pub mod bmc;
 pub mod boot;
 pub mod cutsets;
+pub mod events;
 pub mod model;
+pub mod net;
 pub mod order;
+pub mod plans;
 pub mod reboot_check;
 pub mod sarif;
 pub mod shared;
