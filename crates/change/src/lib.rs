@@ -19,6 +19,7 @@ pub mod fix;
 pub mod journal;
 pub mod lock;
 pub mod log;
+pub mod net;
 pub mod origin;
 pub mod overlay;
 pub mod place;

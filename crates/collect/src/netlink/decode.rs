@@ -10,7 +10,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_route::link::{
     AfSpecBridge, BridgeFlag, BridgeStpState, BridgeVlanInfo, BridgeVlanInfoFlags, InfoBridge,
-    LinkHeader, State,
+    LinkFlags, LinkHeader, State,
 };
 use std::collections::BTreeMap;
 
@@ -143,6 +143,7 @@ fn link(bytes: &[u8], has_device: &dyn Fn(&str) -> bool) -> Result<Link, DecodeE
     let (header, attributes) = body(bytes)?;
     let mut link = Link {
         index: header.index,
+        admin_up: Some(header.flags.contains(LinkFlags::Up)),
         ..Link::default()
     };
     let mut kind = None;

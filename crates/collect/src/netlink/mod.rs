@@ -5,6 +5,7 @@
 //! netlink-packet-core's and -route's. `decode` is pure and tested on recorded bytes; `socket`
 //! does the talking.
 
+pub mod address;
 pub mod decode;
 mod socket;
 
@@ -12,6 +13,7 @@ pub use socket::{NetlinkError, dump};
 
 use decode::AF_BRIDGE;
 use facts::bridge::Link;
+use facts::ip::{Address, Route};
 use std::time::Duration;
 
 /// Reads every link of this network namespace, with the VLANs of bridges and their ports.
@@ -30,4 +32,22 @@ pub fn links(
     let all = dump(0, deadline)?;
     let vlans = dump(AF_BRIDGE, deadline)?;
     Ok(decode::links(&all, &vlans, has_device)?)
+}
+
+/// Reads every address and every unicast route of this network namespace. `links` gives the
+/// devices their names.
+///
+/// # Errors
+/// [`NetlinkError`].
+pub fn addresses_and_routes(
+    links: &[Link],
+    deadline: Duration,
+) -> Result<(Vec<Address>, Vec<Route>), NetlinkError> {
+    let names: address::Names = links.iter().map(|l| (l.index, l.name.clone())).collect();
+    let addresses = socket::dump_of(socket::Asked::Addresses, deadline)?;
+    let routes = socket::dump_of(socket::Asked::Routes, deadline)?;
+    Ok((
+        address::addresses(&addresses, &names)?,
+        address::routes(&routes, &names)?,
+    ))
 }

@@ -44,6 +44,8 @@ pub struct Link {
     pub representor: bool,
     /// Operational state: `up`, `down`, `lower-layer-down`, …
     pub state: Option<String>,
+    /// Whether the administrator has it up (`ip link set … up`); `None` where not told.
+    pub admin_up: Option<bool>,
     /// VLANs on the bridge; `None` where the kernel told none (a kernel without VLAN filtering).
     pub vlans: Option<Vec<VlanEntry>>,
 }

@@ -3,6 +3,7 @@
 pub mod advise;
 pub mod audit;
 pub mod blast;
+pub mod bmc;
 pub mod boot;
 pub mod collect;
 pub mod completions;
@@ -16,6 +17,7 @@ pub mod hook;
 pub mod incident;
 pub mod init;
 pub mod model;
+pub mod net;
 pub mod order;
 pub mod plans;
 pub mod read;
@@ -113,6 +115,8 @@ pub enum Command {
     Audit(audit::Args),
     /// What is lost with some components, and what does not come back.
     Blast(blast::Args),
+    /// Ask a BMC from outside: would it let you in today?
+    Bmc(bmc::Args),
     /// Foretell the next boot: mounts, delays, emergency mode, guests.
     Boot(boot::Args),
     /// Read a host into a snapshot.
@@ -131,6 +135,8 @@ pub enum Command {
     Incident(incident::Args),
     /// Show what depends on what.
     Model(model::Args),
+    /// Network changes that take themselves back unless confirmed.
+    Net(net::Args),
     /// The start order after everything was down, and circles in it.
     Order(order::Args),
     /// List the changes that nofail made, or show one.
@@ -165,6 +171,8 @@ pub fn main() -> ExitCode {
         Command::RebootCheck(args) => reboot_check::run(args, format),
         Command::Shared(args) => shared::run(args, format),
         Command::Audit(args) => audit::run(args, format),
+        Command::Bmc(args) => bmc::run(args, format),
+        Command::Net(args) => net::run(args, format),
         Command::Boot(args) => boot::run(args, format),
         Command::Collect(args) => collect::run(args, format),
         Command::Hook(args) => hook::run(args, format),

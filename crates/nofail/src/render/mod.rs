@@ -3,6 +3,7 @@
 pub mod advise;
 pub mod audit;
 pub mod blast;
+pub mod bmc;
 pub mod boot;
 pub mod cutsets;
 pub mod events;
@@ -12,6 +13,7 @@ pub mod hook;
 pub mod incident;
 pub mod markdown;
 pub mod model;
+pub mod net;
 pub mod order;
 pub mod plans;
 pub mod reboot_check;

@@ -4,12 +4,14 @@
 pub mod advise;
 pub mod audit;
 pub mod blast;
+pub mod bmc;
 pub mod boot;
 pub mod cutsets;
 pub mod hook;
 pub mod events;
 pub mod fix;
 pub mod model;
+pub mod net;
 pub mod order;
 pub mod plans;
 pub mod reboot_check;
