@@ -8,7 +8,7 @@
 pub mod decode;
 mod socket;
 
-pub use socket::{NetlinkError, dump};
+pub use socket::{NetlinkError, dump, dump_addresses};
 
 use decode::AF_BRIDGE;
 use facts::bridge::Link;
@@ -16,8 +16,8 @@ use std::time::Duration;
 
 /// Reads every link of this network namespace, with the VLANs of bridges and their ports.
 ///
-/// Two dumps: of all links (kinds, controllers, settings of bridges) and of family `AF_BRIDGE`
-/// with `RTEXT_FILTER_BRVLAN_COMPRESSED`, so that 1,000 ports with all VLANs each stay a few
+/// Three dumps: of all links (kinds, controllers, settings of bridges), of family `AF_BRIDGE`
+/// with `RTEXT_FILTER_BRVLAN_COMPRESSED`, and of all addresses, so that 1,000 ports with all VLANs each stay a few
 /// kilobytes. `has_device` answers whether `/sys/class/net/NAME/device` exists: asked only for
 /// devices without a kind on kernels that do not name the parent (before 5.14).
 ///
@@ -29,5 +29,10 @@ pub fn links(
 ) -> Result<Vec<Link>, NetlinkError> {
     let all = dump(0, deadline)?;
     let vlans = dump(AF_BRIDGE, deadline)?;
-    Ok(decode::links(&all, &vlans, has_device)?)
+    let mut links = decode::links(&all, &vlans, has_device)?;
+    let mut addresses = decode::addresses(&dump_addresses(deadline)?)?;
+    for link in &mut links {
+        link.addresses = addresses.remove(&link.index).unwrap_or_default();
+    }
+    Ok(links)
 }

@@ -2,6 +2,7 @@
 
 use super::decode::{AF_BRIDGE, Messages};
 use netlink_packet_core::{DecodeError, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage};
+use netlink_packet_route::address::AddressMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rustix::io::Errno;
@@ -52,11 +53,25 @@ pub enum NetlinkError {
 /// # Errors
 /// [`NetlinkError`].
 pub fn dump(family: u8, deadline: Duration) -> Result<Vec<u8>, NetlinkError> {
+    ask(deadline, &|sequence| request(family, sequence))
+}
+
+/// Asks the kernel for the addresses of all links, as [`dump`] does for links.
+///
+/// # Errors
+/// [`NetlinkError`].
+pub fn dump_addresses(deadline: Duration) -> Result<Vec<u8>, NetlinkError> {
+    ask(deadline, &|sequence| {
+        let all = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+        bytes(all, sequence)
+    })
+}
+
+fn ask(deadline: Duration, request: &dyn Fn(u32) -> Vec<u8>) -> Result<Vec<u8>, NetlinkError> {
     let end = Instant::now() + deadline;
     let socket = open()?;
     for sequence in 1..=TRIES {
-        net::send(&socket, &request(family, sequence), SendFlags::empty())
-            .map_err(NetlinkError::Open)?;
+        net::send(&socket, &request(sequence), SendFlags::empty()).map_err(NetlinkError::Open)?;
         if let Some(messages) = receive(&socket, sequence, end, deadline)? {
             return Ok(messages);
         }
@@ -89,10 +104,14 @@ fn request(family: u8, sequence: u32) -> Vec<u8> {
         vec![LinkExtentMask::SkipStats]
     };
     link.attributes.push(LinkAttribute::ExtMask(mask));
+    bytes(RouteNetlinkMessage::GetLink(link), sequence)
+}
+
+fn bytes(request: RouteNetlinkMessage, sequence: u32) -> Vec<u8> {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST | NLM_F_DUMP;
     header.sequence_number = sequence;
-    let mut message = NetlinkMessage::new(header, RouteNetlinkMessage::GetLink(link).into());
+    let mut message = NetlinkMessage::new(header, request.into());
     message.finalize();
     let mut bytes = vec![0; message.buffer_len()];
     message.serialize(&mut bytes);
