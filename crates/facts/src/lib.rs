@@ -12,6 +12,7 @@ pub mod bridge;
 pub mod domain;
 pub mod evidence;
 pub mod fstab;
+pub mod history;
 pub mod hook;
 pub mod image;
 pub mod kernel;

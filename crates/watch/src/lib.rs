@@ -1,1 +1,10 @@
 //! The daemon: events, probes, the recorder, reconcilers, sinks.
+//!
+//! One closed [`event::Event`] is all that sources, recorder and sinks know of each other. Start
+//! reading at [`event`], then [`recorder`].
+
+pub mod event;
+pub mod recorder;
+
+pub use event::{Event, Kind, Severity};
+pub use recorder::{Query, Recorded, Recorder, RecorderError};
