@@ -5,6 +5,7 @@
 //! `unread` and stops no other.
 
 pub mod command;
+pub mod history;
 pub mod netlink;
 pub mod probe;
 pub mod reader;

@@ -1,1 +1,4 @@
-//! The daemon: events, probes, the recorder, reconcilers, sinks.
+//! The daemon: events, probes, the recorder, reconcilers, sinks; and what is asked of its memory
+//! and of the host's own records.
+
+pub mod explain;

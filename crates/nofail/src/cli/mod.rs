@@ -7,6 +7,7 @@ pub mod boot;
 pub mod collect;
 pub mod completions;
 pub mod cutsets;
+pub mod explain;
 pub mod graph;
 pub mod incident;
 pub mod init;
@@ -112,6 +113,8 @@ pub enum Command {
     Collect(collect::Args),
     /// Draft a first site.toml from what is there.
     Init(init::Args),
+    /// Why a guest went down: the most probable cause, with evidence.
+    Explain(explain::Args),
     /// Find what fails together: exact minimal cut sets.
     Cutsets(cutsets::Args),
     /// Measure the action items of a post-mortem.
@@ -143,6 +146,7 @@ pub fn main() -> ExitCode {
     let ended = match &cli.command {
         Command::Advise(args) => advise::run(args, format),
         Command::Blast(args) => blast::run(args, format),
+        Command::Explain(args) => explain::run(args, format),
         Command::Model(args) => model::run(args, format),
         Command::Order(args) => order::run(args, format),
         Command::RebootCheck(args) => reboot_check::run(args, format),

@@ -6,6 +6,7 @@ pub mod blast;
 pub mod boot;
 pub mod cutsets;
 pub mod evidence;
+pub mod explain;
 pub mod incident;
 pub mod markdown;
 pub mod model;

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod blast;
 pub mod boot;
 pub mod cutsets;
+pub mod explain;
 pub mod model;
 pub mod order;
 pub mod reboot_check;
