@@ -1,6 +1,7 @@
 //! The parts of the `nofail` binary. A library only so that tests can reach them.
 
 pub mod cli;
+pub mod hook;
 pub mod input;
 pub mod render;
 pub mod wire;

@@ -7,10 +7,12 @@ use ::collect::{LocalReader, Options};
 use anyhow::{Context, bail};
 use facts::Snapshot;
 use facts::history::History;
-use jiff::Timestamp;
-use std::path::PathBuf;
+use jiff::{Timestamp, Zoned};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use watch::explain::{Case, Explanation, explain};
+use watch::recorder::{DEFAULT_PATH, What};
+use watch::{Query, Recorder};
 
 /// Flags of `nofail explain`.
 #[derive(Debug, clap::Args)]
@@ -29,7 +31,8 @@ Exit code: 0 it runs and nothing stopped it, 1 it went down (or is off), 2 could
 pub struct Args {
     /// The guest.
     pub guest: String,
-    /// Only what happened since then: a span (`90m`, `12h`, `3d`) or a time (`2026-04-13 21:40`, local).
+    /// Only what happened since then: a span (`90min`, `12h`, `3d`), a time (`2026-04-13 21:40`, `21:40`), or
+    /// RFC 3339.
     #[arg(long, value_name = "T")]
     pub since: Option<String>,
     /// A directory that holds the host's files.
@@ -46,8 +49,12 @@ pub struct Args {
 /// No guest of that name, no such directory, `--since` that is no time.
 pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     format.only("explain", &[Format::Human, Format::Json])?;
-    let now = Timestamp::now();
-    let since = args.since.as_deref().map(|t| since(t, now)).transpose()?;
+    let now = Zoned::now();
+    let since = args
+        .since
+        .as_deref()
+        .map(|text| super::events::moment(text, &now))
+        .transpose()?;
     let reader = match &args.root {
         Some(root) => LocalReader::rooted(root)
             .with_context(|| format!("cannot open the directory {}", root.display()))?,
@@ -61,9 +68,10 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     let question = Question {
         guest: args.guest.clone(),
         since: since.map(Timestamp::as_microsecond),
-        now: now.as_microsecond(),
+        now: now.timestamp().as_microsecond(),
     };
-    let history = read(&reader, &options, &question);
+    let mut history = read(&reader, &options, &question);
+    recorded(&mut history, args.root.as_deref(), question.since);
     let guest = snapshot.guests.iter().find(|g| g.name == args.guest);
     let own_log = history
         .traces
@@ -92,6 +100,49 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
         ))?,
     }
     Ok(exit(&answer, &history))
+}
+
+/// Adds what nofail's recorder has of the guest and of the host.
+fn recorded(history: &mut History, root: Option<&Path>, since: Option<i64>) {
+    let path = match root {
+        Some(root) => root.join(DEFAULT_PATH.trim_start_matches('/')),
+        None => PathBuf::from(DEFAULT_PATH),
+    };
+    let from = since.or_else(|| history.traces.first().map(|t| t.at));
+    let query = |guest: Option<String>, kinds: &[&str]| Query {
+        since: from.and_then(|at| Timestamp::from_microsecond(at).ok()),
+        guest,
+        kinds: kinds.iter().filter_map(|k| What::parse(k)).collect(),
+        limit: Some(500),
+        newest_first: true,
+        ..Query::default()
+    };
+    let events = Recorder::open_to_read(&path).and_then(|recorder| {
+        let mut events = recorder.query(&query(Some(history.guest.clone()), &[]))?;
+        events.extend(recorder.query(&query(None, &["host", "guard", "mount", "kernel"]))?);
+        Ok(events)
+    });
+    match events {
+        Ok(events) => {
+            let traces = events.into_iter().map(|recorded| {
+                let event = recorded.event;
+                let what = facts::history::What::Recorded {
+                    kind: event.kind.name().to_owned(),
+                    text: event.message.clone(),
+                };
+                let source = format!("recorder:{}", event.source);
+                facts::history::Trace::of_record(
+                    event.time.as_microsecond(),
+                    what,
+                    &source,
+                    &event.message,
+                )
+            });
+            history.add("recorder", traces.collect());
+            history.settle();
+        }
+        Err(error) => history.missing("recorder", error.to_string()),
+    }
 }
 
 fn exit(answer: &Explanation, history: &History) -> Exit {
@@ -123,61 +174,4 @@ fn no_such(guest: &str, snapshot: &Snapshot, history: &History) -> String {
         snapshot.host,
         not_read.concat()
     )
-}
-
-/// A span before now, or a time: with an offset, or local.
-fn since(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
-    let text = text.trim();
-    let (number, unit) =
-        text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
-    let seconds = match unit {
-        "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        "d" => Some(86_400),
-        "w" => Some(604_800),
-        _ => None,
-    };
-    if let (Some(seconds), Ok(number)) = (seconds, number.parse::<i64>()) {
-        let span = jiff::SignedDuration::from_secs(number.saturating_mul(seconds));
-        return now
-            .checked_sub(span)
-            .with_context(|| format!("--since {text}: that long ago there were no records"));
-    }
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    let local: Result<jiff::civil::DateTime, _> = text.parse();
-    match local {
-        Ok(time) => Ok(time.to_zoned(jiff::tz::TimeZone::system())?.timestamp()),
-        Err(_) => bail!(
-            "--since {text}: give a span such as 90m, 12h, 3d, or a time such as '2026-04-13 21:40'"
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_and_times() {
-        let now: Timestamp = "2026-04-14T08:00:00Z".parse().unwrap();
-        assert_eq!(
-            since("2h", now).unwrap().to_string(),
-            "2026-04-14T06:00:00Z"
-        );
-        assert_eq!(
-            since("3d", now).unwrap().to_string(),
-            "2026-04-11T08:00:00Z"
-        );
-        assert_eq!(
-            since("2026-04-13T21:40:00+02:00", now).unwrap().to_string(),
-            "2026-04-13T19:40:00Z"
-        );
-        assert!(since("2026-04-13 21:40", now).is_ok());
-        for wrong in ["", "h", "soon", "5x", "ü", "99999999999999999h"] {
-            assert!(since(wrong, now).is_err(), "{wrong}");
-        }
-    }
 }

@@ -6,15 +6,21 @@ pub mod blast;
 pub mod boot;
 pub mod collect;
 pub mod completions;
+pub mod confirm;
 pub mod cutsets;
+pub mod events;
 pub mod explain;
 pub mod graph;
+pub mod guard;
+pub mod hook;
 pub mod incident;
 pub mod init;
 pub mod model;
 pub mod order;
+pub mod plans;
 pub mod read;
 pub mod reboot_check;
+pub mod rollback;
 pub mod rules;
 pub mod shared;
 pub mod switch;
@@ -111,18 +117,26 @@ pub enum Command {
     Boot(boot::Args),
     /// Read a host into a snapshot.
     Collect(collect::Args),
+    /// libvirt's hook that gives guests' ports their VLANs.
+    Hook(hook::Args),
     /// Draft a first site.toml from what is there.
     Init(init::Args),
     /// Why a guest went down: the most probable cause, with evidence.
     Explain(explain::Args),
+    /// Stand before the reboot button.
+    Guard(guard::Args),
     /// Find what fails together: exact minimal cut sets.
     Cutsets(cutsets::Args),
+    /// Show what the recorder has kept: what happened on this host, and when.
+    Events(events::Args),
     /// Measure the action items of a post-mortem.
     Incident(incident::Args),
     /// Show what depends on what.
     Model(model::Args),
     /// The start order after everything was down, and circles in it.
     Order(order::Args),
+    /// List the changes that nofail made, or show one.
+    Plans(plans::Args),
     /// Whether a host may be rebooted now.
     RebootCheck(reboot_check::Args),
     /// Show what one parser makes of one file.
@@ -131,6 +145,8 @@ pub enum Command {
     Completions(completions::Completions),
     /// Write the manual pages.
     Man(completions::Man),
+    /// Take a change back.
+    Rollback(rollback::Args),
     /// List the rules, or show one's page.
     Rules(rules::Args),
     /// What the members of an HA group share that fails them together.
@@ -147,6 +163,7 @@ pub fn main() -> ExitCode {
         Command::Advise(args) => advise::run(args, format),
         Command::Blast(args) => blast::run(args, format),
         Command::Explain(args) => explain::run(args, format),
+        Command::Guard(args) => guard::run(args, format),
         Command::Model(args) => model::run(args, format),
         Command::Order(args) => order::run(args, format),
         Command::RebootCheck(args) => reboot_check::run(args, format),
@@ -154,12 +171,16 @@ pub fn main() -> ExitCode {
         Command::Audit(args) => audit::run(args, format),
         Command::Boot(args) => boot::run(args, format),
         Command::Collect(args) => collect::run(args, format),
+        Command::Hook(args) => hook::run(args, format),
         Command::Init(args) => init::run(args, format),
         Command::Cutsets(args) => cutsets::run(args, format),
+        Command::Events(args) => events::run(args, format),
         Command::Incident(args) => incident::run(args, format),
         Command::Read(args) => read::run(args, format),
         Command::Completions(args) => completions::completions(args),
         Command::Man(args) => completions::man(args),
+        Command::Plans(args) => plans::run(args, format),
+        Command::Rollback(args) => rollback::run(args, format),
         Command::Rules(args) => rules::run(args, format),
         Command::Switch(args) => switch::run(args, format),
     };
