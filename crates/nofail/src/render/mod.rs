@@ -10,6 +10,8 @@ pub mod events;
 pub mod evidence;
 pub mod fix;
 pub mod hook;
+pub mod explain;
+pub mod guard;
 pub mod incident;
 pub mod markdown;
 pub mod model;

@@ -10,6 +10,8 @@ pub mod cutsets;
 pub mod events;
 pub mod fix;
 pub mod hook;
+pub mod explain;
+pub mod guard;
 pub mod model;
 pub mod net;
 pub mod order;
