@@ -18,15 +18,17 @@ mod failpoint;
 pub mod fix;
 pub mod journal;
 pub mod lock;
+pub mod log;
+pub mod net;
 pub mod origin;
 pub mod overlay;
-
 pub mod place;
 pub mod plan;
 pub mod root;
 pub mod show;
 pub mod state;
 pub mod undo;
+pub mod vlan;
 
 pub use error::Error;
 pub use plan::{Act, Again, Command, Draft, Plan, Proposal, Run, prepare};
