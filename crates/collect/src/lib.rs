@@ -6,6 +6,7 @@
 
 pub mod bmc;
 pub mod command;
+pub mod history;
 pub mod netlink;
 pub mod probe;
 pub mod reader;

@@ -198,5 +198,6 @@ fn port(name: &str, device: &Device, role: Role) -> Port {
         guest: device.guest.clone(),
         state: device.operational.clone(),
         link: Some(device.kind.clone()),
+        ..Port::default()
     }
 }

@@ -10,7 +10,11 @@ pub mod completions;
 pub mod confirm;
 pub mod cutsets;
 pub mod events;
+pub mod fix;
+pub mod fix_remote;
+pub mod explain;
 pub mod graph;
+pub mod guard;
 pub mod hook;
 pub mod incident;
 pub mod init;
@@ -121,8 +125,14 @@ pub enum Command {
     Collect(collect::Args),
     /// libvirt's hook that gives guests' ports their VLANs.
     Hook(hook::Args),
+    /// Mend what the audit finds, with a way back.
+    Fix(fix::Args),
     /// Draft a first site.toml from what is there.
     Init(init::Args),
+    /// Why a guest went down: the most probable cause, with evidence.
+    Explain(explain::Args),
+    /// Stand before the reboot button.
+    Guard(guard::Args),
     /// Find what fails together: exact minimal cut sets.
     Cutsets(cutsets::Args),
     /// Show what the recorder has kept: what happened on this host, and when.
@@ -162,6 +172,8 @@ pub fn main() -> ExitCode {
     let ended = match &cli.command {
         Command::Advise(args) => advise::run(args, format),
         Command::Blast(args) => blast::run(args, format),
+        Command::Explain(args) => explain::run(args, format),
+        Command::Guard(args) => guard::run(args, format),
         Command::Model(args) => model::run(args, format),
         Command::Order(args) => order::run(args, format),
         Command::RebootCheck(args) => reboot_check::run(args, format),
@@ -172,6 +184,7 @@ pub fn main() -> ExitCode {
         Command::Boot(args) => boot::run(args, format),
         Command::Collect(args) => collect::run(args, format),
         Command::Hook(args) => hook::run(args, format),
+        Command::Fix(args) => fix::run(args, format),
         Command::Init(args) => init::run(args, format),
         Command::Cutsets(args) => cutsets::run(args, format),
         Command::Events(args) => events::run(args, format),
