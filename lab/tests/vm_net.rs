@@ -59,7 +59,8 @@ ls /etc/ssh/ssh_host_ed25519_key >/dev/null 2>&1 || \
     ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 systemctl daemon-reload; systemctl enable -q --now lab-switch.service
 systemctl enable -q NetworkManager; systemctl restart NetworkManager
-nmcli connection reload; nmcli -w 20 connection up br-mgmt; nmcli -w 20 connection up eth1
+for i in $(seq 100); do nmcli -t connection show 2>/dev/null | grep -q br-mgmt && break; sleep 0.2; done
+nmcli -w 20 connection up br-mgmt; nmcli -w 20 connection up eth1
 /usr/sbin/sshd -o UseDNS=no -o UsePAM=no";
 
 /// The kernel's VLANs and addresses of the bridge.
