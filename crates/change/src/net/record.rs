@@ -6,11 +6,6 @@
 //! (the process that watches) and the program itself, so that neither an upgrade nor a dead NAS
 //! takes it away meanwhile.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "this is where `change` keeps its records; their paths are nofail's own"
-)]
-
 use super::difference::Scope;
 use super::probe::Probe;
 use super::session::{Connection, Process};
@@ -429,10 +424,6 @@ impl Handle {
 }
 
 /// Time of day with milliseconds, UTC.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the edge: records carry the time of day"
-)]
 fn now() -> String {
     format!("{:.3}", jiff::Timestamp::now())
 }

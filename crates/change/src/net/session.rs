@@ -1,11 +1,6 @@
 //! Which connection a process belongs to: told by its ancestors, so that `sudo`, `tmux` or a
 //! stale environment cannot make an old connection look new.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "reads /proc, which no other host's reader could give"
-)]
-
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::net::IpAddr;

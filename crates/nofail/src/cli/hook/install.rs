@@ -8,7 +8,7 @@ use crate::hook::script::Settings;
 use crate::{hook, render, wire};
 use ::collect::{LocalReader, Options};
 use anyhow::{Context, bail};
-use change::plan::{Act, Again, Draft, Plan, Proposal, Run};
+use change::plan::{Act, Again, Command, Draft, Plan, Proposal, Run};
 use change::{Root, engine};
 use facts::Snapshot;
 use facts::unit::Daemon;
@@ -145,12 +145,13 @@ fn proposals(layout: &Layout) -> Vec<Proposal> {
 fn reload_step(daemon: &Daemon) -> Proposal {
     Proposal {
         act: Act::Run(Run {
-            argv: reload(daemon),
-            input: None,
-            before: Vec::new(),
-            after: Vec::new(),
+            command: Command {
+                argv: reload(daemon),
+                input: None,
+            },
             undo: Again::Last,
             seconds: 30,
+            ..Run::default()
         }),
         rules: Vec::new(),
         safe: true,
