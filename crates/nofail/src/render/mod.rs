@@ -15,6 +15,7 @@ pub mod plans;
 pub mod reboot_check;
 pub mod shared;
 pub mod style;
+pub mod vlan_map;
 
 use std::io::Write as _;
 

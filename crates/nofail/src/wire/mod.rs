@@ -13,6 +13,7 @@ pub mod plans;
 pub mod reboot_check;
 pub mod sarif;
 pub mod shared;
+pub mod vlan_map;
 
 use serde::Serialize;
 use std::io::Write;
