@@ -161,14 +161,24 @@ fn host(estate: &Estate, snapshot: &Snapshot, not_checked: &mut Vec<NotRead>) ->
 }
 
 /// The switch's end of a wire; site.toml may name the wire or the bond that it is a member of.
-fn far_end<'a>(estate: &'a Estate, snapshot: &Snapshot, net: &Net, wire: Node) -> Option<Far<'a>> {
+pub(super) fn far_end<'a>(
+    estate: &'a Estate,
+    snapshot: &Snapshot,
+    net: &Net,
+    wire: Node,
+) -> Option<Far<'a>> {
     let item = net.item(wire);
     let bond = item.controller.map(|c| net.item(c).name.as_str());
     far(estate, &snapshot.host, &item.name).or_else(|| far(estate, &snapshot.host, bond?))
 }
 
 /// The forms in which an end may send, each with the VLAN that it should be in.
-fn forms(estate: &Estate, snapshot: &Snapshot, net: &Net, end: &End) -> Vec<(Tags, Option<u16>)> {
+pub(super) fn forms(
+    estate: &Estate,
+    snapshot: &Snapshot,
+    net: &Net,
+    end: &End,
+) -> Vec<(Tags, Option<u16>)> {
     let bridge = end.bridge.map(|node| net.item(node));
     let plan = bridge.and_then(|b| estate.bridge_plan(&snapshot.host, &b.name));
     let Some(guest) = &end.guest else {

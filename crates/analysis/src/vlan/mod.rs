@@ -10,6 +10,7 @@ pub mod flow;
 pub mod map;
 pub mod net;
 pub mod path;
+pub mod plan;
 pub mod port;
 pub mod switch;
 pub mod tags;

@@ -12,7 +12,13 @@ use model::site::{BridgePlan, Host, Uplink};
 use model::{Estate, Site};
 use std::collections::BTreeMap;
 
-fn port(name: &str, role: Role, pvid: Option<u16>, untagged: &[u16], tagged: &[u16]) -> Port {
+pub(super) fn port(
+    name: &str,
+    role: Role,
+    pvid: Option<u16>,
+    untagged: &[u16],
+    tagged: &[u16],
+) -> Port {
     Port {
         name: name.to_owned(),
         role,
@@ -25,7 +31,7 @@ fn port(name: &str, role: Role, pvid: Option<u16>, untagged: &[u16], tagged: &[u
 }
 
 /// The incident's bridge: the host speaks in VLAN 1 and hears in VLAN 100.
-fn bridge() -> Bridge {
+pub(super) fn bridge() -> Bridge {
     Bridge {
         name: "br0".to_owned(),
         vlan_filtering: Some(true),
@@ -39,7 +45,7 @@ fn bridge() -> Bridge {
 }
 
 /// A site with one host and a trunk: native VLAN 100, allowed 10 and 100.
-fn estate(bridge: Bridge, devices: Vec<Device>) -> Estate {
+pub(super) fn estate(bridge: Bridge, devices: Vec<Device>) -> Estate {
     let mut snapshot = Snapshot::new("kvm");
     snapshot.bridges = vec![bridge];
     snapshot.devices = devices;

@@ -52,7 +52,7 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     match format {
         Format::Json => wire::print(&wire::vlan_map::Document::of(&map))?,
         Format::Mermaid => render::print(&render::vlan_map::mermaid(&map))?,
-        _ if whole => render::print(&render::vlan_map::table(&map))?,
+        _ if !one_guest => render::print(&render::vlan_map::table(&map))?,
         _ => render::print(&render::vlan_map::places(&map))?,
     }
     Ok(if is_good(&map) {
@@ -65,8 +65,7 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
 fn is_good(map: &Map) -> bool {
     map.hosts.iter().all(|host| {
         let paths = host.ends.iter().flat_map(|end| &end.paths);
-        paths.clone().all(|path| render::vlan_map::is_good(path))
-            && host.mismatches.iter().all(|m| m.harmless)
+        paths.clone().all(render::vlan_map::is_good) && host.mismatches.iter().all(|m| m.harmless)
     })
 }
 

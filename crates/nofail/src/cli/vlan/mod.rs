@@ -1,6 +1,7 @@
 //! `nofail vlan`: where frames go, what to change in which order, what survives a boot.
 
 pub mod map;
+pub mod plan;
 
 use super::{Exit, Format};
 
@@ -17,6 +18,8 @@ pub struct Args {
 pub enum Command {
     /// Show the path of every guest's VLANs to the switch and back.
     Map(map::Args),
+    /// Plan the way to the VLANs of site.toml, in an order that cuts nobody off.
+    Plan(plan::Args),
 }
 
 /// Runs the command.
@@ -26,5 +29,6 @@ pub enum Command {
 pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     match &args.command {
         Command::Map(args) => map::run(args, format),
+        Command::Plan(args) => plan::run(args, format),
     }
 }
