@@ -10,10 +10,9 @@ use netlink_packet_core::{
 };
 use netlink_packet_route::link::{
     AfSpecBridge, BridgeFlag, BridgeStpState, BridgeVlanInfo, BridgeVlanInfoFlags, InfoBridge,
-    LinkHeader, State,
+    LinkFlags, LinkHeader, State,
 };
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 /// The address family of bridge messages (linux/socket.h).
 pub const AF_BRIDGE: u8 = 7;
@@ -24,15 +23,8 @@ const NLMSG_DONE: u16 = 3;
 const NLMSG_OVERRUN: u16 = 4;
 const NLM_F_DUMP_INTR: u16 = 0x10;
 const RTM_NEWLINK: u16 = 16;
-const RTM_NEWADDR: u16 = 20;
 /// struct ifinfomsg.
 const LINK_HEADER: usize = 16;
-/// struct ifaddrmsg (linux/if_addr.h).
-const ADDRESS_HEADER: usize = 8;
-const IFA_ADDRESS: u16 = 1;
-const IFA_LOCAL: u16 = 2;
-/// RT_SCOPE_UNIVERSE (linux/rtnetlink.h); site-local ones count too, link-local ones do not.
-const SCOPE_LINK: u8 = 253;
 
 // linux/if_link.h
 const IFLA_IFNAME: u16 = 3;
@@ -60,8 +52,6 @@ const IFLA_VLAN_PROTOCOL: u16 = 5;
 const IFLA_BOND_MODE: u16 = 1;
 const IFLA_BOND_ACTIVE_SLAVE: u16 = 2;
 const IFLA_MACVLAN_MODE: u16 = 1;
-/// net_device flag (linux/if.h).
-const IFF_UP: u32 = 1;
 
 /// One netlink message of a stream.
 #[derive(Clone, Copy, Debug)]
@@ -164,7 +154,7 @@ fn link(bytes: &[u8], has_device: &dyn Fn(&str) -> bool) -> Result<Link, DecodeE
     let (header, attributes) = body(bytes)?;
     let mut link = Link {
         index: header.index,
-        up: header.flags.bits() & IFF_UP != 0,
+        admin_up: Some(header.flags.contains(LinkFlags::Up)),
         ..Link::default()
     };
     let mut kind = None;
@@ -313,54 +303,6 @@ fn stp_state(value: &[u8]) -> Result<String, DecodeError> {
     let state = parse_u8(value)?;
     let name = names.get(usize::from(state)).copied();
     Ok(name.map_or_else(|| state.to_string(), str::to_owned))
-}
-
-/// Addresses by interface index, out of a dump of addresses, `10.0.0.2/24`; without link-local
-/// and loopback ones (scope `link` and `host`).
-///
-/// # Errors
-/// Where a message or an address is cut off.
-pub fn addresses(bytes: &[u8]) -> Result<BTreeMap<u32, Vec<String>>, DecodeError> {
-    let mut addresses: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for message in Messages::new(bytes) {
-        let message = message?;
-        if message.kind != RTM_NEWADDR {
-            continue;
-        }
-        let payload = message.bytes.get(16..).unwrap_or(&[]);
-        let Some((header, attributes)) = payload.split_at_checked(ADDRESS_HEADER) else {
-            return Err("an address message that ends within its header".into());
-        };
-        let &[_, prefix, _, scope, a, b, c, d] = header else {
-            continue;
-        };
-        if scope >= SCOPE_LINK {
-            continue;
-        }
-        // On a point-to-point link IFA_ADDRESS is the other end's.
-        let local = one(attributes, IFA_LOCAL, &ip)?;
-        let address = match local {
-            Some(local) => Some(local),
-            None => one(attributes, IFA_ADDRESS, &ip)?,
-        };
-        if let Some(address) = address {
-            let of_link = addresses
-                .entry(u32::from_ne_bytes([a, b, c, d]))
-                .or_default();
-            of_link.push(format!("{address}/{prefix}"));
-        }
-    }
-    Ok(addresses)
-}
-
-fn ip(value: &[u8]) -> Result<IpAddr, DecodeError> {
-    if let Ok(four) = <[u8; 4]>::try_from(value) {
-        return Ok(IpAddr::from(four));
-    }
-    match <[u8; 16]>::try_from(value) {
-        Ok(sixteen) => Ok(IpAddr::from(sixteen)),
-        Err(_) => Err(format!("an address of {} bytes", value.len()).into()),
-    }
 }
 
 fn bridge_settings(value: &[u8]) -> Result<LinkKind, DecodeError> {

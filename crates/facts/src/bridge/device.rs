@@ -56,7 +56,7 @@ pub fn devices(links: &[Link]) -> Vec<Device> {
             protocol: link.protocol.clone(),
             mode: link.mode.clone(),
             active: named(link.active),
-            up: link.up,
+            up: link.admin_up.unwrap_or(true),
             promiscuous: link.promiscuous,
             state: link.state.clone(),
             addresses: link.addresses.clone(),

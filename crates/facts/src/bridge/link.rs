@@ -56,10 +56,10 @@ pub struct Link {
     pub representor: bool,
     /// Operational state: `up`, `down`, `lower-layer-down`, …
     pub state: Option<String>,
+    /// Whether the administrator has it up (`ip link set … up`); `None` where not told.
+    pub admin_up: Option<bool>,
     /// VLANs on the bridge; `None` where the kernel told none (a kernel without VLAN filtering).
     pub vlans: Option<Vec<VlanEntry>>,
-    /// Whether it is administratively up.
-    pub up: bool,
     /// VLAN number of a device of kind `vlan`.
     pub vlan: Option<u16>,
     /// Tag protocol of a device of kind `vlan`, or of a bridge: `802.1Q` or `802.1ad`.

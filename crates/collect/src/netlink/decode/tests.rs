@@ -242,33 +242,3 @@ fn vlan_devices_bonds_and_bridge_ports_tell_their_settings() {
         (false, None)
     );
 }
-
-#[test]
-fn addresses_by_link_without_link_local_ones() {
-    let address = |scope: u8, index: u32, attributes: &[Vec<u8>]| {
-        let mut body = vec![2, 24, 0, scope];
-        body.extend(index.to_ne_bytes());
-        body.extend(attributes.concat());
-        message(RTM_NEWADDR, 2, &body)
-    };
-    let all = [
-        address(
-            0,
-            3,
-            &[
-                nla(IFA_ADDRESS, &[10, 0, 0, 2]),
-                nla(IFA_LOCAL, &[10, 0, 0, 1]),
-            ],
-        ),
-        address(254, 1, &[nla(IFA_ADDRESS, &[127, 0, 0, 1])]),
-        address(0, 3, &[nla(IFA_ADDRESS, &[0xfd; 16])]),
-    ]
-    .concat();
-    let found = addresses(&all).unwrap();
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[&3][0], "10.0.0.1/24");
-    assert!(found[&3][1].starts_with("fdfd:"));
-    assert!(addresses(&message(RTM_NEWADDR, 2, &[2, 24])).is_err());
-    let odd = address(0, 3, &[nla(IFA_LOCAL, &[10, 0])]);
-    assert!(addresses(&odd).is_err());
-}
