@@ -158,12 +158,13 @@ fn acts_of(world: &World<'_>, from: &State, to: &State) -> Vec<Act> {
 fn risk(act: &Act) -> (u8, String) {
     let rank = match act {
         Act::Allow { .. } => 0,
-        Act::DefaultPvid(_) => 1,
         Act::Form { to: Some(_), .. } => 2,
         Act::Pvid { .. } => 3,
         Act::Native { .. } => 4,
         Act::NoPvid { .. } => 5,
         Act::Form { to: None, .. } | Act::Forbid { .. } => 6,
+        // Last: it takes the old default away from whoever still lives on it.
+        Act::DefaultPvid(_) => 7,
     };
     (rank, act.device().to_owned())
 }

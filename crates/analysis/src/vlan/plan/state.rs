@@ -211,7 +211,7 @@ impl Act {
             Self::NoPvid { device, .. } => {
                 state.entries.entry(device.clone()).or_default().pvid = None;
             }
-            Self::DefaultPvid(pvid) => state.default_pvid = Some(*pvid),
+            Self::DefaultPvid(pvid) => state.new_default(*pvid),
             Self::Native { wire, to, .. } => {
                 state.natives.insert(wire.clone(), Some(*to));
             }
@@ -528,6 +528,28 @@ impl World<'_> {
 }
 
 impl State {
+    /// What the kernel does at a new default PVID (`__br_vlan_set_default_pvid` of
+    /// net/bridge/br_vlan.c): ports that still have the old one as PVID, untagged, lose it, and get
+    /// the new one unless they carry that already. So setting it to 0 cuts whoever lives on it.
+    fn new_default(&mut self, pvid: u16) {
+        let old = self.default_pvid.replace(pvid);
+        let Some(old) = old.filter(|old| *old != 0 && *old != pvid) else {
+            return;
+        };
+        for entry in self.entries.values_mut() {
+            let on_default = entry.pvid == Some(old) && entry.forms.get(&old) == Some(&true);
+            if !on_default || pvid != 0 && entry.forms.contains_key(&pvid) {
+                continue;
+            }
+            entry.forms.remove(&old);
+            entry.pvid = None;
+            if pvid != 0 {
+                entry.forms.insert(pvid, true);
+                entry.pvid = Some(pvid);
+            }
+        }
+    }
+
     /// As things are.
     pub fn present(world: &World<'_>, bridge: &Bridge) -> Self {
         let mut state = Self {

@@ -64,6 +64,26 @@ fn the_incidents_correction_in_an_order_that_cuts_nobody() {
 }
 
 #[test]
+fn a_new_default_pvid_comes_once_nobody_lives_on_the_old_one() {
+    let mut old = bridge();
+    old.default_pvid = Some(1);
+    let mut estate = estate(old, Vec::new());
+    let site = estate.site.as_mut().unwrap();
+    site.bridges.get_mut("br0").unwrap().default_pvid = Some(0);
+    let plan = planned(&estate);
+    assert!(plan.keeps_all, "{plan:#?}");
+    let last = plan.steps.last().unwrap();
+    assert_eq!(
+        last.command,
+        "ip link set dev br0 type bridge vlan_default_pvid 0"
+    );
+    assert!(
+        last.cuts_host_alone,
+        "the kernel would take VLAN 1 from the host"
+    );
+}
+
+#[test]
 fn a_native_vlan_moves_with_the_uplink_between_two_forms() {
     // Everything is tagged on the wire; the plan has VLAN 100 untagged there.
     let tagged = Bridge {

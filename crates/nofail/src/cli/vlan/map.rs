@@ -42,10 +42,9 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
             .collect();
         bail!("no host's bridges were read: {}", reasons.join("; "));
     }
-    let whole = args
-        .only
-        .as_deref()
-        .is_none_or(|only| only.parse::<u16>().is_ok());
+    let is_host = |only: &str| map.hosts.iter().any(|h| h.host == only);
+    let of_guest = |only: &str| only.parse::<u16>().is_err() && !is_host(only);
+    let one_guest = args.only.as_deref().is_some_and(of_guest);
     if let Some(only) = &args.only {
         keep(&mut map, only)?;
     }
