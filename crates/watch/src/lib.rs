@@ -4,6 +4,7 @@
 //! reading at [`event`], then [`recorder`].
 
 pub mod event;
+pub mod reconcile;
 pub mod recorder;
 
 pub use event::{Event, Kind, Severity};
