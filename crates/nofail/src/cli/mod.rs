@@ -165,6 +165,7 @@ pub enum Command {
     /// What changed on a switch, and the lines that mend a finding.
     Switch(switch::Args),
     /// Where frames go, what to change in which order, what survives a boot.
+    /// VLANs from the switch to the guest: where frames go, and what keeps them there.
     Vlan(vlan::Args),
 }
 

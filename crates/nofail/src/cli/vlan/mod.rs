@@ -2,6 +2,7 @@
 
 pub mod map;
 pub mod plan;
+pub mod reconcile;
 
 use super::{Exit, Format};
 
@@ -20,6 +21,8 @@ pub enum Command {
     Map(map::Args),
     /// Plan the way to the VLANs of site.toml, in an order that cuts nobody off.
     Plan(plan::Args),
+    /// Keep guests' ports on their VLANs.
+    Reconcile(reconcile::Args),
 }
 
 /// Runs the command.
@@ -30,5 +33,6 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     match &args.command {
         Command::Map(args) => map::run(args, format),
         Command::Plan(args) => plan::run(args, format),
+        Command::Reconcile(args) => reconcile::run(args, format),
     }
 }
