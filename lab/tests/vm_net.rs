@@ -4,11 +4,7 @@
 //!
 //! Needs root, QEMU and `NOFAIL_STATIC` (see `./test`).
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "helpers of tests fail the test"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 use std::time::{Duration, Instant};
 
@@ -104,9 +100,7 @@ fn until(machine: &Machine, phase: &str, seconds: u32) {
 /// When the log says that something happened, in seconds.
 fn logged(machine: &Machine, what: &str) -> f64 {
     let log = machine
-        .ok(&format!(
-            "cat $(ls -d /var/lib/nofail/net/2* | tail -1)/log"
-        ))
+        .ok("cat $(ls -d /var/lib/nofail/net/2* | tail -1)/log")
         .unwrap();
     let line = log
         .lines()
