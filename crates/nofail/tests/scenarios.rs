@@ -31,6 +31,9 @@ fn estate(case: &Case) -> Estate {
             hosts.push(name.strip_prefix("snapshot ").unwrap_or("host"));
         } else if let Some(file) = name.strip_prefix("capture ") {
             captures.insert(file.to_owned(), body.clone());
+        } else if let Some(host) = name.strip_prefix("bmc-check ") {
+            let check = serde_json::from_str(body).unwrap_or_else(|e| panic!("{name}: {e}"));
+            estate.bmc_checks.insert(host.to_owned(), check);
         } else if name == "site.toml" {
             estate.site = Some(Site::parse("site.toml", body).unwrap_or_else(|e| panic!("{e}")));
         } else {

@@ -208,7 +208,7 @@ impl Work<'_> {
                 .map(|d| d.addresses.clone())
                 .unwrap_or_default();
             let lacks = |list: &[Address], one: &Address| !list.iter().any(|a| same(a, one));
-            let commands: Vec<Command> = match step {
+            let mut commands: Vec<Command> = match step {
                 Step::Add => device
                     .addresses
                     .iter()
@@ -221,6 +221,8 @@ impl Work<'_> {
                     .map(|a| Command::RemoveAddress(a.clone()))
                     .collect(),
             };
+            // The first address of a subnet takes the others with it: those go before.
+            commands.sort_by_key(|c| matches!(c, Command::RemoveAddress(a) if !a.secondary));
             self.run_all(commands);
         }
     }

@@ -15,6 +15,7 @@ pub mod cuts;
 pub mod deadman;
 pub mod declare;
 pub mod difference;
+pub mod echo;
 pub mod gate;
 pub mod persist;
 pub mod probe;

@@ -1,6 +1,7 @@
 //! Whether the way is still there: answers to pings and connections.
 
-use collect::command::{self, CommandError};
+use super::echo;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -50,19 +51,11 @@ impl To {
     /// Asks once, within a second.
     ///
     /// # Errors
-    /// There is no ping(8).
-    pub fn answers(self) -> Result<bool, CommandError> {
+    /// No raw socket may be opened for a ping: this takes root.
+    pub fn answers(self) -> Result<bool, Errno> {
         const WAIT: Duration = Duration::from_secs(1);
         match self {
-            Self::Ping(address) => {
-                let address = address.to_string();
-                let args = ["-n", "-q", "-c", "1", "-W", "1", address.as_str()];
-                match command::run("ping", &args, &[], WAIT * 3) {
-                    Ok(done) => Ok(done.status.success()),
-                    Err(CommandError::Deadline { .. }) => Ok(false),
-                    Err(error) => Err(error),
-                }
-            }
+            Self::Ping(address) => echo::answers(address, WAIT),
             Self::Connect(address) => Ok(TcpStream::connect_timeout(&address, WAIT).is_ok()),
         }
     }

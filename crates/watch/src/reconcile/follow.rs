@@ -1,9 +1,9 @@
 //! The loop: wait for a notification, read, decide, put right, report.
 
+use super::Policy;
 use super::decide::{Decision, Reconciler, Seen};
 use super::notify::{Notifications, Wake};
 use super::owners::{Owner, Owners};
-use super::Policy;
 use change::vlan::{Ending, Kernel, Outcome, PortState, Ports, VlanError, bring_about};
 use facts::bridge::Entries;
 use model::vlan::{PortOf, VlanMap, Wanted};
@@ -104,10 +104,6 @@ impl Site {
         Ok(site)
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the daemon's edge: its own configuration, on a local file system"
-    )]
     fn read(&mut self) -> Result<(), String> {
         let shown = self.path.display();
         let failed = |error: std::io::Error| format!("{shown}: {error}");
@@ -209,12 +205,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn take(
-        &mut self,
-        site: &Site,
-        now: Duration,
-        wait: bool,
-    ) -> Result<Vec<Report>, VlanError> {
+    fn take(&mut self, site: &Site, now: Duration, wait: bool) -> Result<Vec<Report>, VlanError> {
         let mut kernel = Kernel::until(Instant::now() + DEADLINE);
         let states = kernel.read()?;
         let names: Vec<&str> = states

@@ -144,6 +144,27 @@ fn an_address_moves_with_its_default_route() {
 }
 
 #[test]
+fn a_subnet_s_first_address_goes_last() {
+    let mut now = kvm_02();
+    let mut second = address("br-mgmt", "10.50.1.13/24");
+    second.secondary = true;
+    now.devices
+        .get_mut("br-mgmt")
+        .unwrap()
+        .addresses
+        .push(second);
+    let (commands, ..) = there(&now, "[bridges.br-mgmt]\naddresses = [\"10.50.2.12/24\"]\n");
+    assert_eq!(
+        text(&commands),
+        [
+            "ip address replace 10.50.2.12/24 dev br-mgmt",
+            "ip address del 10.50.1.13/24 dev br-mgmt",
+            "ip address del 10.50.1.12/24 dev br-mgmt",
+        ]
+    );
+}
+
+#[test]
 fn other_uplinks_leave_the_bridge_and_come_back() {
     let mut now = kvm_02();
     let mut spare = now.devices["eth1"].clone();
