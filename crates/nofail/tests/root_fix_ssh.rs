@@ -94,6 +94,7 @@ fn inside() {
         "d=$(mktemp -d) && mount -t tmpfs -o mode=755 none $d && cp -a /etc/. $d/ && mount --move $d /etc && rmdir $d",
         "mkdir -p /var/lib/nofail && mount -t tmpfs -o mode=755 none /var/lib/nofail",
         "mount -t tmpfs -o mode=755 none /run",
+        "mount -t tmpfs -o mode=1777 none /tmp",
     ] {
         ok("sh", &["-c", script]);
     }

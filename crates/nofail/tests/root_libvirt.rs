@@ -19,7 +19,7 @@ use libvirt::{INSIDE, define, in_namespaces, ok, run, start_libvirt, virsh};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
+
 use std::time::{Duration, Instant};
 
 #[test]
