@@ -113,7 +113,7 @@ fn is_cut(machine: &Machine) -> bool {
 fn logged(machine: &Machine, number: u32, what: &str) -> f64 {
     let log = machine
         .ok(&format!(
-            "cat $(ls -d /var/lib/nofail/net/2* | tail -1)/log"
+            "cat $(ls -d /var/lib/nofail/net/2* | sed -n {number}p)/log"
         ))
         .unwrap();
     let line = log

@@ -88,6 +88,20 @@ impl<'a> Overlay<'a> {
         }
     }
 
+    /// A directory that is made because something will lie in it.
+    fn implied(&self, path: &str) -> Option<Stat> {
+        let prefix = format!("{}/", path.trim_end_matches('/'));
+        let mut inside = self.changed.iter();
+        let filled = inside.any(|(p, s)| p.starts_with(&prefix) && *s != State::Absent);
+        let meta = crate::Meta {
+            mode: 0o755,
+            ..crate::Meta::default()
+        };
+        filled
+            .then(|| stat_of(&State::Directory { meta }).ok())
+            .flatten()
+    }
+
     fn meta(&self, path: &str, mode: u32) -> crate::Meta {
         let stat = self.stat(path).ok();
         let mut meta = crate::Meta {
@@ -218,14 +232,20 @@ impl HostReader for Overlay<'_> {
     fn stat(&self, path: &str) -> io::Result<Stat> {
         match self.find(path) {
             Ok(state) => stat_of(state),
-            Err(path) => self.base.stat(&path),
+            Err(path) => self
+                .base
+                .stat(&path)
+                .or_else(|e| self.implied(&path).ok_or(e)),
         }
     }
 
     fn lstat(&self, path: &str) -> io::Result<Stat> {
         match self.changed.get(path) {
             Some(state) => stat_of(state),
-            None => self.base.lstat(path),
+            None => self
+                .base
+                .lstat(path)
+                .or_else(|e| self.implied(path).ok_or(e)),
         }
     }
 

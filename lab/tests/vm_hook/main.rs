@@ -12,6 +12,7 @@
 
 mod guests;
 mod ports;
+mod reconciler;
 
 use lab::Machine;
 use std::path::PathBuf;

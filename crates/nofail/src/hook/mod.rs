@@ -10,9 +10,11 @@
 
 pub mod layout;
 pub mod phase;
+pub mod probe;
 pub mod record;
 pub mod script;
 pub mod supervise;
+pub mod verify;
 pub mod worker;
 
 use std::process::ExitCode;

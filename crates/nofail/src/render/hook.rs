@@ -3,7 +3,7 @@
 use super::plans::indented;
 use super::print;
 use super::style::{Style, paint};
-use crate::wire::hook::Installed;
+use crate::wire::hook::{Installed, Verified};
 use std::fmt::Write as _;
 
 /// What was or would be done.
@@ -54,6 +54,63 @@ pub fn next(told: &Installed) -> anyhow::Result<()> {
     }
     if told.applied {
         text.push_str("prove that it fires: nofail hook verify --start-probe\n");
+    }
+    print(&text)
+}
+
+/// Whether it fires, and why not.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn verified(told: &Verified) -> anyhow::Result<()> {
+    let mut text = String::new();
+    for script in &told.scripts {
+        let _ = writeln!(text, "{} {script}", paint(Style::Bold, "hook"));
+    }
+    for guest in &told.guests {
+        let fired = guest.last_fired.as_deref().unwrap_or("no trace");
+        let _ = writeln!(
+            text,
+            "{} {}: last fired: {fired}",
+            paint(Style::Bold, "guest"),
+            guest.guest
+        );
+        for port in &guest.ports {
+            let word = if port.right {
+                paint(Style::Green, "as planned")
+            } else {
+                paint(Style::Red, "differs from the plan")
+            };
+            let _ = writeln!(text, "    {} has {}: {word}", port.port, port.has);
+        }
+    }
+    if !told.ruled_out.is_empty() {
+        let _ = writeln!(text, "{}", paint(Style::Bold, "ruled out as a cause"));
+    }
+    for line in &told.ruled_out {
+        let _ = writeln!(text, "    {line}");
+    }
+    if !told.not_checked.is_empty() {
+        let _ = writeln!(text, "{}", paint(Style::Bold, "not checked"));
+    }
+    for line in &told.not_checked {
+        let _ = writeln!(text, "    {line}");
+    }
+    for line in &told.also {
+        let _ = writeln!(text, "{} {line}", paint(Style::Yellow, "also:"));
+    }
+    let proof = told.proof.as_deref().unwrap_or_default();
+    match (&told.cause, told.fires) {
+        (Some(cause), _) => {
+            let _ = writeln!(text, "{} {cause}", paint(Style::Red, "cause:"));
+        }
+        (None, "yes") => {
+            let _ = writeln!(text, "{} {proof}", paint(Style::Green, "the hook fires:"));
+        }
+        (None, _) => text.push_str(
+            "no cause was found, and no firing seen; `nofail hook verify --start-probe` starts a \
+             throw-away guest and tells\n",
+        ),
     }
     print(&text)
 }

@@ -21,6 +21,8 @@ pub mod plans;
 pub mod reboot_check;
 pub mod shared;
 pub mod style;
+pub mod vlan_map;
+pub mod vlan_plan;
 
 use std::io::Write as _;
 

@@ -19,6 +19,8 @@ pub mod plans;
 pub mod reboot_check;
 pub mod sarif;
 pub mod shared;
+pub mod vlan_map;
+pub mod vlan_plan;
 
 use serde::Serialize;
 use std::io::Write;

@@ -1,9 +1,9 @@
 //! The loop: wait for a notification, read, decide, put right, report.
 
+use super::Policy;
 use super::decide::{Decision, Reconciler, Seen};
 use super::notify::{Notifications, Wake};
 use super::owners::{Owner, Owners};
-use super::Policy;
 use change::vlan::{Ending, Kernel, Outcome, PortState, Ports, VlanError, bring_about};
 use facts::bridge::Entries;
 use model::vlan::{PortOf, VlanMap, Wanted};
@@ -209,12 +209,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn take(
-        &mut self,
-        site: &Site,
-        now: Duration,
-        wait: bool,
-    ) -> Result<Vec<Report>, VlanError> {
+    fn take(&mut self, site: &Site, now: Duration, wait: bool) -> Result<Vec<Report>, VlanError> {
         let mut kernel = Kernel::until(Instant::now() + DEADLINE);
         let states = kernel.read()?;
         let names: Vec<&str> = states

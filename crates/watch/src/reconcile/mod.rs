@@ -9,6 +9,7 @@
 //! [`decide`] is pure and takes the time as an argument; [`follow`] talks to the kernel.
 
 pub mod decide;
+pub mod event;
 pub mod follow;
 mod notify;
 pub mod owners;

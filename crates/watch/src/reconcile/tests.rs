@@ -1,8 +1,8 @@
 //! Decisions over time, with made-up ports.
 
 use super::decide::{Decision, GRACE, HOLD, REPAIRS, Reconciler, Seen};
-use super::{Policy, owners};
-use change::vlan::PortState;
+use super::{Policy, Report, owners};
+use change::vlan::{Ending, Outcome, PortState};
 use facts::bridge::Entries;
 use facts::domain::{Guest, Interface};
 use model::vlan::{Origin, Wanted};
@@ -60,7 +60,10 @@ fn a_port_whose_guest_is_not_known_yet_is_waited_for() {
     let known = [seen(1, 1, Some("a"))];
     assert_eq!(repairs(&reconciler.clone().decide(at(11), &known, true)), 1);
     // It never does: as the bridge says.
-    assert_eq!(repairs(&reconciler.decide(at(10) + GRACE, &unknown, true)), 1);
+    assert_eq!(
+        repairs(&reconciler.decide(at(10) + GRACE, &unknown, true)),
+        1
+    );
     // Another port with the same name is another port.
     let other = [seen(2, 1, None)];
     assert_eq!(reconciler.decide(at(20), &other, true).len(), 0);
@@ -75,7 +78,13 @@ fn a_report_is_made_once_for_each_difference() {
         assert_eq!(repairs(&decided), 0);
         decided.len()
     };
-    let counts = [said(0, 1), said(1, 1), said(2, 30), said(3, 100), said(4, 30)];
+    let counts = [
+        said(0, 1),
+        said(1, 1),
+        said(2, 30),
+        said(3, 100),
+        said(4, 30),
+    ];
     assert_eq!(counts, [1, 0, 1, 0, 1]);
 }
 
@@ -123,10 +132,48 @@ fn a_tap_is_known_by_its_address() {
             ..Guest::default()
         })
     };
-    let guests = [guest("a", "52:54:00:00:00:01"), guest("b", "52:54:00:00:00:02")];
+    let guests = [
+        guest("a", "52:54:00:00:00:01"),
+        guest("b", "52:54:00:00:00:02"),
+    ];
     let owner = owners::by_address(&guests, "fe:54:00:00:00:02").unwrap();
     assert_eq!((owner.guest.name.as_str(), owner.interface), ("b", 1));
     assert!(owner.interface().is_some());
     assert!(owners::by_address(&guests, "52:54:00:00:00:02").is_none());
     assert!(owners::by_address(&guests, "fe:54:00:00:00:03").is_none());
+}
+
+#[test]
+fn reports_become_events_that_raise_and_clear_one_alert() {
+    let seen = seen(1, 1, Some("bind-01"));
+    let wanted = seen.wanted.unwrap();
+    let differs = Report::Differs {
+        port: "vnet1".to_owned(),
+        bridge: "br-mgmt".to_owned(),
+        guest: seen.guest.clone(),
+        have: seen.state.entries.clone(),
+        wanted: wanted.clone(),
+    };
+    let raised = differs.event(jiff::Timestamp::UNIX_EPOCH, "kvm-01");
+    assert_eq!(
+        raised.message,
+        "vnet1 on br-mgmt has 1 pvid untagged; site.toml's bridge says 100 pvid untagged"
+    );
+    assert!(differs.remains());
+    let repaired = Report::Repaired {
+        guest: seen.guest,
+        outcome: Outcome {
+            port: "vnet1".to_owned(),
+            bridge: "br-mgmt".to_owned(),
+            before: seen.state.entries,
+            after: Entries::default(),
+            ending: Ending::Changed { rounds: 1 },
+        },
+        wanted,
+    };
+    let cleared = repaired.event(jiff::Timestamp::UNIX_EPOCH, "kvm-01");
+    assert_eq!(cleared.before.as_deref(), Some("1 pvid untagged"));
+    assert_eq!(cleared.guest.as_deref(), Some("bind-01"));
+    assert_eq!(raised.alert_key(), cleared.alert_key());
+    assert!(!repaired.remains());
 }

@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 /// Where a host that is not this one is supposed to have its nofail.
 const USUAL: &str = "/usr/local/bin/nofail";
 
-fn snapshot(root: Option<&Path>) -> anyhow::Result<Snapshot> {
+/// This host, or the one whose files a directory holds.
+pub(super) fn snapshot(root: Option<&Path>) -> anyhow::Result<Snapshot> {
     let reader = match root {
         Some(root) => LocalReader::rooted(root)
             .with_context(|| format!("cannot open the directory {}", root.display()))?,

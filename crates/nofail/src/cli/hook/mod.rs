@@ -1,6 +1,7 @@
 //! `nofail hook`: libvirt's hook that gives guests' ports their VLANs.
 
 mod install;
+mod verify;
 
 use super::{Exit, Format};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
@@ -26,6 +27,9 @@ pub enum Command {
     Install(InstallArgs),
     /// Take the hook away, and put a former script back.
     Uninstall(UninstallArgs),
+    /// Tell why the hook does not fire, or prove that it does.
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -118,6 +122,28 @@ pub struct UninstallArgs {
     pub dry_run: bool,
 }
 
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  nofail hook verify                   one cause, or what was ruled out
+  nofail hook verify --start-probe     starts a throw-away guest to see the hook fire
+  nofail hook verify --root /mnt/sysroot
+
+Exit code: 0 no cause was found, 1 a cause was found, 2 could not run.";
+
+/// Arguments of `nofail hook verify`.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct VerifyArgs {
+    /// A directory that holds a host's files, instead of this host.
+    #[arg(long, value_name = "DIR", conflicts_with = "start_probe")]
+    pub root: Option<PathBuf>,
+    /// Start a throw-away guest, paused and without disk or network, and end it again.
+    #[arg(long)]
+    pub start_probe: bool,
+    /// Seconds that one look may take.
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = crate::input::seconds)]
+    pub deadline: Duration,
+}
+
 /// Runs `nofail hook`.
 ///
 /// # Errors
@@ -128,5 +154,6 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
         Command::Run(_) => anyhow::bail!("`nofail hook run` takes no option before `hook`"),
         Command::Install(args) => install::install(args, format),
         Command::Uninstall(args) => install::uninstall(args, format),
+        Command::Verify(args) => verify::run(args, format),
     }
 }
