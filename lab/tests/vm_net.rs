@@ -16,7 +16,7 @@ use lab::{Lab, Machine};
 
 const RUN: Duration = Duration::from_secs(60);
 /// Emulated, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(240);
 const NOFAIL: &str = "/root/nofail";
 
 /// The switch beyond the uplink: a trunk with the native VLAN 100, the desk on it. A unit, so that
@@ -71,6 +71,13 @@ const SEEN: &str = "bridge vlan show dev br-mgmt; bridge vlan show dev eth1; \
 
 fn put(machine: &Machine, path: &str, text: &str) {
     machine.put(path, text.as_bytes()).unwrap();
+}
+
+/// A command that must succeed, with the patience that a busy machine needs.
+fn ok(machine: &Machine, command: &str) -> String {
+    let output = machine.run(command, PATIENCE).unwrap();
+    assert_eq!(output.code, 0, "{command}: {output:?}");
+    output.stdout
 }
 
 fn reaches(machine: &Machine) -> bool {
@@ -166,7 +173,7 @@ fn the_way_comes_back_whatever_is_killed_cut_or_reset() {
     put(&machine, &format!("{profiles}/eth1.nmconnection"), PORT);
     put(&machine, "/root/wrong.toml", WRONG);
     put(&machine, "/root/right.toml", RIGHT);
-    machine.ok(SETUP).unwrap();
+    ok(&machine, SETUP);
     way_back(&machine, Instant::now(), 60);
     let before = machine.ok(SEEN).unwrap();
     println!("{before}");
