@@ -187,6 +187,15 @@ impl Net {
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
     }
 
+    /// How many changes are on record.
+    fn records(&self) -> usize {
+        let folders = std::fs::read_dir(self.dir.path().join("state/net"));
+        let folders = folders.into_iter().flatten().flatten();
+        folders
+            .filter(|f| f.path().join("record.json").is_file())
+            .count()
+    }
+
     /// Waits for a phase; gives the time that it took.
     fn until(&self, phase: &str, limit: u64) -> Duration {
         let began = Instant::now();
@@ -403,8 +412,7 @@ fn killed_at_any_instant_it_is_old_or_one_rollback_away() {
     let file = net.declare(HARMLESS);
     let mut restored = 0;
     for step in 0..24_u32 {
-        let folder = net.dir.path().join("state/net");
-        let records = std::fs::read_dir(folder).into_iter().flatten().count();
+        let records = net.records();
         let line = net.nofail(&format!(
             "apply {file} --yes --console --confirm 1s --probe-for 1s"
         ));
@@ -417,14 +425,7 @@ fn killed_at_any_instant_it_is_old_or_one_rollback_away() {
         if step % 3 > 0 {
             // From the record's creation on; else from the very start.
             let end = Instant::now() + Duration::from_secs(20);
-            let ids = || {
-                std::fs::read_dir(net.dir.path().join("state/net"))
-                    .into_iter()
-                    .flatten()
-                    .count()
-            };
-            let were = records;
-            while ids() <= were && Instant::now() < end {
+            while net.records() <= records && Instant::now() < end {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }

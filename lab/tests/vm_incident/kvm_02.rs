@@ -161,6 +161,7 @@ fn kvm_02_loses_guests_then_itself_then_the_nas_and_nofail_sees_it_each_time() {
     machine.ok(HOOK).unwrap();
 
     guest_port_after_a_restart(&machine, &cable);
+    host_pvid_with_a_way_back(&machine);
     host_pvid_over_ssh(&machine);
     nas_gone(&machine, &nas);
 }
@@ -206,9 +207,55 @@ fn guest_port_after_a_restart(machine: &Machine, cable: &Cable) {
     );
 }
 
+/// The same "correction" as below, through `nofail net apply`: it says whom it cuts, refuses
+/// without a proven way in, and, forced, gives the way back.
+fn host_pvid_with_a_way_back(machine: &Machine) {
+    machine.ok(SSH).unwrap();
+    machine
+        .put(
+            "/root/correct.toml",
+            b"[bridges.br-mgmt]\npvid = 0\nuntagged = [100]\n",
+        )
+        .unwrap();
+    let apply = format!("{NOFAIL} net apply /root/correct.toml --yes --format json");
+    let output = machine
+        .run(&format!("{SSH_CLIENT} '{apply}'"), RUN)
+        .unwrap();
+    assert_eq!(output.code, 3, "{output:?}");
+    let said: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(
+        said["commands"],
+        serde_json::json!(["bridge vlan del dev br-mgmt vid 1 self"])
+    );
+    assert_eq!(said["cuts"][0]["who"], "ssh", "{said:#}");
+    assert_eq!(said["cuts"][0]["certain"], true, "{said:#}");
+    let why = said["cuts"][0]["why"].as_str().unwrap();
+    assert!(why.contains("no PVID"), "{why}");
+    assert!(reaches(machine, "10.50.1.12", 20), "refused, and yet cut");
+
+    let forced = format!("{SSH_CLIENT} '{apply} --console --probe-for 10s' > /root/forced.json");
+    let running = machine.start_command(&forced).unwrap();
+    let clock = Instant::now();
+    while reaches(machine, "10.50.1.12", 1) {
+        assert!(clock.elapsed() < RUN, "it never was cut");
+    }
+    let clock = Instant::now();
+    while !reaches(machine, "10.50.1.12", 1) {
+        assert!(clock.elapsed() < RUN, "no way back");
+    }
+    println!(
+        "net apply: the way is back {:.0} s after the cut, 10 s of which the probes had",
+        clock.elapsed().as_secs_f64()
+    );
+    let _ = machine.wait(running, RUN);
+    let status = machine.ok(&format!("{NOFAIL} net status")).unwrap();
+    assert!(status.contains("taken back"), "{status}");
+    let shown = machine.ok("bridge vlan show dev br-mgmt").unwrap();
+    assert!(shown.contains("1 PVID"), "{shown}");
+}
+
 /// Item 4 of the incident: the host's own PVID is "corrected" over SSH.
 fn host_pvid_over_ssh(machine: &Machine) {
-    machine.ok(SSH).unwrap();
     let hello = machine.run(&format!("{SSH_CLIENT} hostname"), RUN).unwrap();
     assert_eq!(hello.stdout, "kvm-02\n", "{hello:?}");
     // The first of two commands; the session never gets to the second.

@@ -237,6 +237,7 @@ impl Store {
                 phase: progress.phase,
             });
         }
+        self.sweep();
         let dir = self.dir.join(&record.id);
         fs::create_dir(&dir).map_err(io("make", &dir))?;
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).map_err(io("guard", &dir))?;
@@ -249,10 +250,27 @@ impl Store {
         fs::set_permissions(&copy, fs::Permissions::from_mode(0o700))
             .map_err(io("guard", &copy))?;
         sync(&copy)?;
-        write(&dir.join("record.json"), record)?;
+        // A directory without a record counts for nothing, so the record comes last.
         handle.write_progress(Phase::Prepared, 0.0, None)?;
+        write(&dir.join("record.json"), record)?;
         sync(&self.dir)?;
         Ok(handle)
+    }
+
+    /// Removes what a kill left of changes that were never recorded, and the programs of those
+    /// at their end. The lock is held; what cannot be removed stays.
+    fn sweep(&self) {
+        for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
+            let dir = entry.path();
+            if dir.is_dir() && !dir.join("record.json").is_file() {
+                let _ = fs::remove_dir_all(&dir);
+            }
+        }
+        for handle in self.all().unwrap_or_default() {
+            if handle.progress().is_ok_and(|p| p.phase.is_end()) {
+                let _ = fs::remove_file(handle.program());
+            }
+        }
     }
 
     /// Every change, latest first.
