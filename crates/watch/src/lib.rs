@@ -8,6 +8,7 @@ pub mod event;
 pub mod explain;
 pub mod guard;
 pub mod recorder;
+pub mod triage;
 
 pub use event::{Event, Kind, Severity};
 pub use recorder::{Query, Recorded, Recorder, RecorderError};

@@ -24,6 +24,7 @@ pub mod rollback;
 pub mod rules;
 pub mod shared;
 pub mod switch;
+pub mod triage;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
@@ -153,6 +154,8 @@ pub enum Command {
     Shared(shared::Args),
     /// What changed on a switch, and the lines that mend a finding.
     Switch(switch::Args),
+    /// What ails one guest, and the least harmful next step.
+    Triage(triage::Args),
 }
 
 /// Parses the command line, runs the command, prints errors. Never panics on input.
@@ -183,6 +186,7 @@ pub fn main() -> ExitCode {
         Command::Rollback(args) => rollback::run(args, format),
         Command::Rules(args) => rules::run(args, format),
         Command::Switch(args) => switch::run(args, format),
+        Command::Triage(args) => triage::run(args, format),
     };
     match ended {
         Ok(exit) => exit.into(),

@@ -17,6 +17,7 @@ pub mod plans;
 pub mod reboot_check;
 pub mod shared;
 pub mod style;
+pub mod triage;
 
 use std::io::Write as _;
 

@@ -15,6 +15,7 @@ pub mod plans;
 pub mod reboot_check;
 pub mod sarif;
 pub mod shared;
+pub mod triage;
 
 use serde::Serialize;
 use std::io::Write;
