@@ -93,8 +93,19 @@ impl Virsh {
     }
 }
 
-/// Name, state, ticks and wait channel of each thread.
-type Threads = BTreeMap<u32, (String, char, u64, Option<String>)>;
+/// One thread at one moment.
+#[derive(Clone, Debug)]
+struct Moment {
+    name: String,
+    state: char,
+    /// Seconds on a processor.
+    ran: f64,
+    /// Seconds on a processor or waiting for one.
+    wanted: f64,
+    waits_in: Option<String>,
+}
+
+type Threads = BTreeMap<u32, Moment>;
 
 fn threads(pid: u32) -> Threads {
     let mut all = Threads::new();
@@ -106,15 +117,29 @@ fn threads(pid: u32) -> Threads {
         let Ok(id) = task.file_name().to_string_lossy().parse::<u32>() else {
             continue;
         };
-        let Some((name, state, ticks)) = fs::read_to_string(task.path().join("stat"))
-            .ok()
-            .and_then(|stat| vitals::thread(&stat))
-        else {
+        let read = |name: &str| fs::read_to_string(task.path().join(name)).ok();
+        let Some((name, state, ticks)) = read("stat").and_then(|stat| vitals::thread(&stat)) else {
             continue;
         };
-        let waits = fs::read_to_string(task.path().join("wchan")).ok();
-        let waits = waits.filter(|w| !w.is_empty() && w != "0");
-        all.insert(id, (name, state, ticks, waits));
+        // A kernel without CONFIG_SCHED_INFO has no schedstat.
+        let (ran, wanted) = match read("schedstat").and_then(|text| vitals::schedstat(&text)) {
+            Some((ran, waited)) => (ran as f64 / 1e9, ran.saturating_add(waited) as f64 / 1e9),
+            None => {
+                let seconds = ticks as f64 / TICKS_PER_SECOND as f64;
+                (seconds, seconds)
+            }
+        };
+        let waits_in = read("wchan").filter(|w| !w.is_empty() && w != "0");
+        all.insert(
+            id,
+            Moment {
+                name,
+                state,
+                ran,
+                wanted,
+                waits_in,
+            },
+        );
     }
     all
 }
@@ -127,14 +152,15 @@ fn process(guest: &Guest, before: Option<Threads>, seconds: f64) -> Known<Proces
     if now.is_empty() {
         return Known::Absent;
     }
-    let one = |(id, (name, state, ticks, waits_in)): (u32, (String, char, u64, Option<String>))| {
-        let earlier = before.get(&id).map_or(ticks, |b| b.2);
-        let used = ticks.saturating_sub(earlier) as f64 / TICKS_PER_SECOND as f64;
+    let percent = |from: f64, to: f64| ((to - from) / seconds.max(0.001) * 100.0).clamp(0.0, 100.0);
+    let one = |(id, now): (u32, Moment)| {
+        let earlier = before.get(&id).cloned().unwrap_or_else(|| now.clone());
         Thread {
-            name,
-            state,
-            cpu: (used / seconds.max(0.001) * 100.0).min(100.0),
-            waits_in,
+            cpu: percent(earlier.ran, now.ran),
+            wanted: percent(earlier.wanted, now.wanted),
+            name: now.name,
+            state: now.state,
+            waits_in: now.waits_in,
         }
     };
     Known::Known(Process {

@@ -6,7 +6,8 @@ mod parse;
 mod tests;
 
 pub use parse::{
-    block_stats, channels, disk_errors, meminfo, neighbours, pressure, status_field, thread,
+    block_stats, channels, disk_errors, meminfo, neighbours, pressure, schedstat, status_field,
+    thread,
 };
 
 use crate::Known;
@@ -55,8 +56,11 @@ pub struct Thread {
     pub name: String,
     /// State as in proc(5): `R`, `S`, `D`, `T`, `t`, `Z`.
     pub state: char,
-    /// Share of one processor, percent.
+    /// Share of one processor that it got, percent.
     pub cpu: f64,
+    /// Share of the time in which it ran or waited for a processor, percent: on a crowded host a
+    /// thread that never rests gets little.
+    pub wanted: f64,
     /// Kernel function that it waits in, where the kernel tells.
     pub waits_in: Option<String>,
 }

@@ -14,6 +14,13 @@ pub fn thread(stat: &str) -> Option<(String, char, u64)> {
     Some((name, state, ticks(11)?.saturating_add(ticks(12)?)))
 }
 
+/// Nanoseconds on a processor and nanoseconds of waiting for one, of `/proc/PID/task/TID/schedstat`
+/// (Documentation/scheduler/sched-stats.rst).
+pub fn schedstat(text: &str) -> Option<(u64, u64)> {
+    let mut words = text.split_whitespace();
+    Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+}
+
 /// A number in KiB of `/proc/PID/status`: `VmSwap:      12 kB`.
 pub fn status_field(status: &str, key: &str) -> Option<u64> {
     let line = status

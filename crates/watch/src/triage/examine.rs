@@ -5,7 +5,7 @@ use facts::Known;
 use facts::mount::{HealthState, mount_of};
 use facts::vitals::Agent;
 
-/// Above this share of one processor a thread counts as busy.
+/// Above this share of the time, running or waiting for a processor, a thread counts as busy.
 const BUSY: f64 = 85.0;
 /// Above this mean, requests of a disk are slow, milliseconds.
 const SLOW: f64 = 200.0;
@@ -144,7 +144,7 @@ fn processors(case: &Case<'_>) -> Check {
     if cpus.is_empty() {
         return check("processors", Finding::NotChecked, "no vCPU thread was seen");
     }
-    let busy = cpus.iter().filter(|t| t.cpu >= BUSY).count();
+    let busy = cpus.iter().filter(|t| t.wanted >= BUSY).count();
     let sum: f64 = cpus.iter().map(|t| t.cpu).sum();
     let text = format!(
         "{busy} of {} vCPUs busy all the time ({sum:.0} % of one processor in all)",

@@ -26,6 +26,7 @@ fn thread(name: &str, state: char, cpu: f64) -> Thread {
         name: name.into(),
         state,
         cpu,
+        wanted: cpu,
         waits_in: None,
     }
 }
