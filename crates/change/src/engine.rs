@@ -5,7 +5,7 @@ use crate::error::{Error, chain};
 use crate::failpoint::hit;
 use crate::journal::{self, Journal, Progress, Status};
 use crate::lock::Lock;
-use crate::plan::{Change, Plan, Probe, Run, Step};
+use crate::plan::{Change, Command, Plan, Probe, Run, Step};
 use crate::root::Root;
 use crate::show;
 use crate::state::State;
@@ -165,7 +165,7 @@ fn run(root: &Root, plan: &Plan, index: usize, step: &Step) -> Result<(), Error>
         }
         Change::Run(run) => {
             hit();
-            execute(&run.argv, run.input.as_deref(), run.seconds)?;
+            execute(&run.command, run.seconds)?;
             hit();
             probe_all(root, &run.after, run.seconds)?;
         }
@@ -174,21 +174,29 @@ fn run(root: &Root, plan: &Plan, index: usize, step: &Step) -> Result<(), Error>
 }
 
 /// Runs a command that must succeed.
-pub(crate) fn execute(argv: &[String], input: Option<&str>, seconds: u64) -> Result<(), Error> {
-    let Some((program, args)) = argv.split_first() else {
-        return Ok(());
-    };
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let input = input.unwrap_or_default().as_bytes();
-    let done = command::run(program, &args, input, Duration::from_secs(seconds))?;
+pub(crate) fn execute(command: &Command, seconds: u64) -> Result<(), Error> {
+    let done = output(&command.argv, command.input.as_deref(), seconds)?;
     if done.status.success() {
         return Ok(());
     }
     Err(Error::Command(command::CommandError::Failed {
-        line: show::command(argv),
+        line: show::command(&command.argv),
         status: done.status,
         stderr: done.stderr,
     }))
+}
+
+fn output(
+    argv: &[String],
+    input: Option<&str>,
+    seconds: u64,
+) -> Result<command::Output, command::CommandError> {
+    let (program, args) = argv
+        .split_first()
+        .map_or(("", &[] as &[String]), |(program, args)| (program, args));
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let input = input.unwrap_or_default().as_bytes();
+    command::run(program, &args, input, Duration::from_secs(seconds))
 }
 
 /// Whether all of these hold.
@@ -205,28 +213,39 @@ fn probe(root: &Root, probe: &Probe, seconds: u64) -> Result<(), Error> {
                 Err(Error::Stale { path: path.clone() })
             }
         }
-        Probe::Command { argv, says } => {
-            let Some((program, args)) = argv.split_first() else {
-                return Ok(());
-            };
-            let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            let done = command::run(program, &args, &[], Duration::from_secs(seconds))?;
-            let said = String::from_utf8_lossy(&done.stdout);
-            let said = said.trim();
-            let holds = done.status.success() && says.as_ref().is_none_or(|s| s.trim() == said);
-            if holds {
-                return Ok(());
+        Probe::Times { path, text, times } => {
+            let state = State::read(root, path, true)?;
+            let content = String::from_utf8_lossy(state.content().unwrap_or_default());
+            if content.matches(text.as_str()).count() == *times {
+                Ok(())
+            } else {
+                Err(Error::Stale { path: path.clone() })
             }
-            Err(Error::Probe {
-                line: show::command(argv),
-                said: if done.stderr.is_empty() {
-                    said.to_owned()
-                } else {
-                    done.stderr
-                },
-            })
         }
+        Probe::Command { argv, says } => said(argv, seconds, |text| {
+            says.as_ref().is_none_or(|wanted| wanted.trim() == text)
+        }),
+        Probe::Mentions { argv, text } => said(argv, seconds, |said| said.contains(text)),
     }
+}
+
+/// Whether a command succeeds and says what is wanted.
+fn said(argv: &[String], seconds: u64, wanted: impl Fn(&str) -> bool) -> Result<(), Error> {
+    let done = output(argv, None, seconds)?;
+    let said = String::from_utf8_lossy(&done.stdout);
+    if done.status.success() && wanted(said.trim()) {
+        return Ok(());
+    }
+    let said = if done.stderr.is_empty() {
+        // The first lines tell what it is; all of a definition would drown it.
+        said.lines().take(5).collect::<Vec<_>>().join(" ")
+    } else {
+        done.stderr
+    };
+    Err(Error::Probe {
+        line: show::command(argv),
+        said,
+    })
 }
 
 /// Whether a command's world is as before it.

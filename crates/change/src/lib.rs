@@ -15,10 +15,13 @@
 pub mod engine;
 pub mod error;
 mod failpoint;
+pub mod fix;
 pub mod journal;
 pub mod lock;
 pub mod log;
+pub mod net;
 pub mod origin;
+pub mod overlay;
 pub mod place;
 pub mod plan;
 pub mod root;
@@ -28,6 +31,6 @@ pub mod undo;
 pub mod vlan;
 
 pub use error::Error;
-pub use plan::{Act, Again, Draft, Plan, Proposal, Run, prepare};
+pub use plan::{Act, Again, Command, Draft, Plan, Proposal, Run, prepare};
 pub use root::Root;
 pub use state::{Bytes, Meta, State};

@@ -169,7 +169,7 @@ impl Place {
     }
 
     /// Writes the new content under a temporary name, complete and on disk; [`Place::put`] then
-    /// needs no more room. Only for files and links.
+    /// needs no more room. What needs no new inode is left alone.
     ///
     /// # Errors
     /// It cannot be written, or would not keep owner, mode and attributes. Nothing is left behind.
@@ -178,6 +178,9 @@ impl Place {
         let staged = match to {
             State::File { content, meta } => self.stage_file(from, content, meta, temporary),
             State::Link { target, meta } => self.stage_link(target, meta, temporary),
+            State::Directory { meta } if *from == State::Absent => {
+                self.stage_directory(meta, temporary)
+            }
             State::Absent | State::Directory { .. } => Ok(()),
         };
         if staged.is_err() {
@@ -285,8 +288,10 @@ impl Place {
     pub fn put(&self, from: &State, to: &State, temporary: &str) -> Result<(), Error> {
         match to {
             State::Absent => self.remove(from)?,
-            State::Directory { meta } => self.make_directory(meta)?,
-            State::File { meta, .. } | State::Link { meta, .. } => {
+            State::Directory { meta } if *from != State::Absent => {
+                self.set_directory(&self.name, meta)?;
+            }
+            State::File { meta, .. } | State::Link { meta, .. } | State::Directory { meta } => {
                 if !self.holds(temporary) {
                     self.stage(from, to, temporary)?;
                 }
@@ -317,15 +322,18 @@ impl Place {
         }
     }
 
-    fn make_directory(&self, meta: &Meta) -> Result<(), Error> {
-        match rfs::mkdirat(&self.directory, &self.name, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(self.error("create", error)),
-        }
-        hit();
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let made = rfs::openat(&self.directory, &self.name, flags, Mode::empty())
+    fn stage_directory(&self, meta: &Meta, temporary: &str) -> Result<(), Error> {
+        rfs::mkdirat(&self.directory, temporary, Mode::RWXU)
             .map_err(|e| self.error("create", e))?;
+        hit();
+        self.set_directory(temporary, meta)
+    }
+
+    /// Owner, attributes and mode of a directory. Where it exists already this is not atomic.
+    fn set_directory(&self, name: &str, meta: &Meta) -> Result<(), Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let made = rfs::openat(&self.directory, name, flags, Mode::empty())
+            .map_err(|e| self.error("open", e))?;
         let made = File::from(made);
         self.own(&made, meta)?;
         rfs::fchmod(&made, Mode::from_raw_mode(meta.mode))
@@ -342,7 +350,11 @@ impl Place {
     /// # Errors
     /// The system's.
     pub(crate) fn remove_temporary(&self, temporary: &str) -> Result<(), Error> {
-        match rfs::unlinkat(&self.directory, temporary, AtFlags::empty()) {
+        let removed = match rfs::unlinkat(&self.directory, temporary, AtFlags::empty()) {
+            Err(Errno::ISDIR) => rfs::unlinkat(&self.directory, temporary, AtFlags::REMOVEDIR),
+            other => other,
+        };
+        match removed {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(self.error("remove the temporary file beside", error)),
         }

@@ -82,14 +82,34 @@ pub enum Act {
     Run(Run),
 }
 
-/// A command with its way back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
+/// A command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
     /// Program and arguments, as a person could type them.
     pub argv: Vec<String>,
     /// What it reads on standard input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
+}
+
+impl Command {
+    /// A command without input.
+    pub fn new<const N: usize>(argv: [&str; N]) -> Self {
+        Self {
+            argv: argv.map(str::to_owned).to_vec(),
+            input: None,
+        }
+    }
+}
+
+/// A command with its way back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// What is run.
+    pub command: Command,
+    /// What it changes, where the command line does not show it: a diff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shows: Option<String>,
     /// Holds before the step, and again after it was undone; a rollback runs nothing where it
     /// holds already.
     #[serde(default)]
@@ -97,6 +117,9 @@ pub struct Run {
     /// Holds after the step.
     #[serde(default)]
     pub after: Vec<Probe>,
+    /// Files as it is expected to leave them: for foretelling only, not compared afterwards.
+    #[serde(default)]
+    pub leaves: BTreeMap<String, Bytes>,
     /// How it is undone.
     pub undo: Again,
     /// Seconds that each command may take.
@@ -104,15 +127,16 @@ pub struct Run {
 }
 
 /// How a command is undone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Again {
     /// By these commands, in order. They must do no harm when run twice.
-    By(Vec<Vec<String>>),
+    By(Vec<Command>),
     /// By the same command once more, after all other steps were undone: for commands that make
     /// something read files again (`systemctl daemon-reload`).
     Last,
     /// It changes nothing that has to be undone.
+    #[default]
     Nothing,
 }
 
@@ -126,6 +150,22 @@ pub enum Probe {
         argv: Vec<String>,
         /// What it must print.
         says: Option<String>,
+    },
+    /// A command that succeeds and prints this among other things.
+    Mentions {
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// What its output holds.
+        text: String,
+    },
+    /// A file that holds a text just so many times.
+    Times {
+        /// The path; links are followed.
+        path: String,
+        /// The text.
+        text: String,
+        /// How often.
+        times: usize,
     },
     /// A path (links not followed) that holds this.
     Path {
@@ -226,9 +266,13 @@ impl Planner<'_> {
         let (path, follow) = match &act {
             Act::Run(run) => {
                 if !self.root.is_live() {
-                    return Err(Error::CommandInTree(show::command(&run.argv)));
+                    return Err(Error::CommandInTree(show::command(&run.command.argv)));
                 }
-                let what = show::command(&run.argv);
+                let line = show::command(&run.command.argv);
+                let what = match &run.shows {
+                    Some(diff) => format!("{}\n{line}", diff.trim_end()),
+                    None => line,
+                };
                 let act = Change::Run(run.clone());
                 self.steps.push(Step {
                     what,

@@ -68,9 +68,9 @@ pub fn preview(root: &Root, record: &Record, strictness: Strictness) -> Result<V
             }
             Change::Run(run) => match &run.undo {
                 Again::By(commands) if !engine::is_before(root, run) => {
-                    lines.extend(commands.iter().map(|argv| show::command(argv)));
+                    lines.extend(commands.iter().map(|c| show::command(&c.argv)));
                 }
-                Again::Last => last.push(show::command(&run.argv)),
+                Again::Last => last.push(show::command(&run.command.argv)),
                 Again::By(_) | Again::Nothing => {}
             },
         }
@@ -180,13 +180,13 @@ impl Taking<'_, '_> {
             Change::Run(run) => match &run.undo {
                 Again::By(commands) if !engine::is_before(self.root, run) => {
                     hit();
-                    for argv in commands {
-                        engine::execute(argv, None, run.seconds)?;
+                    for command in commands {
+                        engine::execute(command, run.seconds)?;
                         hit();
                     }
                     engine::probe_all(self.root, &run.before, run.seconds)
                 }
-                Again::Last => engine::execute(&run.argv, run.input.as_deref(), run.seconds),
+                Again::Last => engine::execute(&run.command, run.seconds),
                 Again::By(_) | Again::Nothing => Ok(()),
             },
         }

@@ -361,12 +361,10 @@ fn a_change_of_mode_alone_keeps_the_time_of_the_content() {
 fn commands_do_not_run_in_a_tree() {
     let tree = tree();
     let run = Run {
-        argv: vec!["true".to_owned()],
-        input: None,
-        before: Vec::new(),
-        after: Vec::new(),
+        command: change::Command::new(["true"]),
         undo: Again::Nothing,
         seconds: 5,
+        ..Run::default()
     };
     let error = tree.plan(vec![Act::Run(run)]).unwrap_err();
     assert!(matches!(error, Error::CommandInTree(_)), "{error}");

@@ -15,6 +15,7 @@ pub mod fstab;
 pub mod history;
 pub mod hook;
 pub mod image;
+pub mod ip;
 pub mod kernel;
 pub mod known;
 pub mod mount;

@@ -169,6 +169,20 @@ impl Input {
                 }),
             }
         }
+        let state = crate::state::directory();
+        for name in site.hosts.keys().filter(|name| wanted(name)) {
+            match crate::state::bmc_check(&state, name) {
+                Ok(Some(check)) => {
+                    estate.bmc_checks.insert(name.clone(), check);
+                }
+                Ok(None) => {}
+                Err(error) => estate.not_read.push(NotRead {
+                    host: name.clone(),
+                    source: "bmc-check".to_owned(),
+                    reason: format!("{error:#}"),
+                }),
+            }
+        }
         estate.site = Some(site);
         add_switches(&mut estate, |capture| {
             let file = base.join(capture);

@@ -4,4 +4,5 @@ pub mod cli;
 pub mod hook;
 pub mod input;
 pub mod render;
+pub mod state;
 pub mod wire;

@@ -7,6 +7,7 @@
 pub mod event;
 pub mod explain;
 pub mod guard;
+pub mod reconcile;
 pub mod recorder;
 pub mod triage;
 

@@ -23,6 +23,9 @@ pub enum VlanError {
     /// The netlink socket failed.
     #[error("cannot {0} the netlink socket")]
     Socket(&'static str, #[source] Errno),
+    /// The kernel has no VLANs on bridges.
+    #[error("this kernel has no VLAN filtering on bridges")]
+    NoVlans(#[source] Errno),
     /// The kernel refused the request.
     #[error("the kernel refused it")]
     Refused(#[source] Errno),
@@ -94,7 +97,10 @@ impl Kernel {
                     Some(0) if message.sequence == sequence => return Ok(()),
                     Some(code) if message.sequence == sequence => {
                         let errno = Errno::from_raw_os_error(code.saturating_neg());
-                        return Err(VlanError::Refused(errno));
+                        return Err(match errno {
+                            Errno::OPNOTSUPP => VlanError::NoVlans(errno),
+                            _ => VlanError::Refused(errno),
+                        });
                     }
                     // Of an earlier request.
                     _ => {}
@@ -136,13 +142,13 @@ impl Ports for Kernel {
                 index: link.index,
                 name: link.name,
                 bridge,
-                entries: link.vlans.as_deref().map(Entries::flat),
+                entries: Entries::flat(link.vlans.as_deref().unwrap_or_default()),
             })
         });
         let mut by_index: BTreeMap<u32, PortState> = BTreeMap::new();
         for state in states {
             let known = by_index.entry(state.index).or_insert_with(|| state.clone());
-            if known.entries.is_none() {
+            if known.entries == Entries::default() {
                 *known = state;
             }
         }

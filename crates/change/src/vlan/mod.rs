@@ -34,8 +34,9 @@ pub struct PortState {
     pub name: String,
     /// Name of its bridge; its own name for the bridge's own entry.
     pub bridge: String,
-    /// Its VLANs; `None` where the kernel told none (a kernel without VLAN filtering).
-    pub entries: Option<Entries>,
+    /// Its VLANs. A port without any and a kernel without VLAN filtering look alike: before 5.11 the
+    /// kernel leaves the attribute out in both cases. The latter refuses to set any.
+    pub entries: Entries,
 }
 
 impl PortState {

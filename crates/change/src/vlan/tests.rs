@@ -95,7 +95,7 @@ impl Ports for Bridge {
             index: 7,
             name: name.clone(),
             bridge: "br-mgmt".to_owned(),
-            entries: Some(entries.clone()),
+            entries: entries.clone(),
         };
         Ok(self.ports.iter().map(state).collect())
     }

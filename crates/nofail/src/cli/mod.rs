@@ -3,6 +3,7 @@
 pub mod advise;
 pub mod audit;
 pub mod blast;
+pub mod bmc;
 pub mod boot;
 pub mod collect;
 pub mod completions;
@@ -10,12 +11,15 @@ pub mod confirm;
 pub mod cutsets;
 pub mod events;
 pub mod explain;
+pub mod fix;
+pub mod fix_remote;
 pub mod graph;
 pub mod guard;
 pub mod hook;
 pub mod incident;
 pub mod init;
 pub mod model;
+pub mod net;
 pub mod order;
 pub mod plans;
 pub mod read;
@@ -25,6 +29,7 @@ pub mod rules;
 pub mod shared;
 pub mod switch;
 pub mod triage;
+pub mod vlan;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
@@ -114,12 +119,16 @@ pub enum Command {
     Audit(audit::Args),
     /// What is lost with some components, and what does not come back.
     Blast(blast::Args),
+    /// Ask a BMC from outside: would it let you in today?
+    Bmc(bmc::Args),
     /// Foretell the next boot: mounts, delays, emergency mode, guests.
     Boot(boot::Args),
     /// Read a host into a snapshot.
     Collect(collect::Args),
     /// libvirt's hook that gives guests' ports their VLANs.
     Hook(hook::Args),
+    /// Mend what the audit finds, with a way back.
+    Fix(fix::Args),
     /// Draft a first site.toml from what is there.
     Init(init::Args),
     /// Why a guest went down: the most probable cause, with evidence.
@@ -134,6 +143,8 @@ pub enum Command {
     Incident(incident::Args),
     /// Show what depends on what.
     Model(model::Args),
+    /// Network changes that take themselves back unless confirmed.
+    Net(net::Args),
     /// The start order after everything was down, and circles in it.
     Order(order::Args),
     /// List the changes that nofail made, or show one.
@@ -156,6 +167,9 @@ pub enum Command {
     Switch(switch::Args),
     /// What ails one guest, and the least harmful next step.
     Triage(triage::Args),
+    /// Where frames go, what to change in which order, what survives a boot.
+    /// VLANs from the switch to the guest: where frames go, and what keeps them there.
+    Vlan(vlan::Args),
 }
 
 /// Parses the command line, runs the command, prints errors. Never panics on input.
@@ -172,9 +186,12 @@ pub fn main() -> ExitCode {
         Command::RebootCheck(args) => reboot_check::run(args, format),
         Command::Shared(args) => shared::run(args, format),
         Command::Audit(args) => audit::run(args, format),
+        Command::Bmc(args) => bmc::run(args, format),
+        Command::Net(args) => net::run(args, format),
         Command::Boot(args) => boot::run(args, format),
         Command::Collect(args) => collect::run(args, format),
         Command::Hook(args) => hook::run(args, format),
+        Command::Fix(args) => fix::run(args, format),
         Command::Init(args) => init::run(args, format),
         Command::Cutsets(args) => cutsets::run(args, format),
         Command::Events(args) => events::run(args, format),
@@ -187,6 +204,7 @@ pub fn main() -> ExitCode {
         Command::Rules(args) => rules::run(args, format),
         Command::Switch(args) => switch::run(args, format),
         Command::Triage(args) => triage::run(args, format),
+        Command::Vlan(args) => vlan::run(args, format),
     };
     match ended {
         Ok(exit) => exit.into(),

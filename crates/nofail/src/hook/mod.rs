@@ -8,9 +8,13 @@
 //! Nothing is ever written to standard output: libvirt would take it for new XML at `migrate` and
 //! `restore`. Nothing asks libvirt: it waits for us. Neither process starts threads or a runtime.
 
+pub mod layout;
 pub mod phase;
+pub mod probe;
 pub mod record;
+pub mod script;
 pub mod supervise;
+pub mod verify;
 pub mod worker;
 
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 use super::phase::{self, Deed, Phase};
 use super::record::Call;
-use super::{IDENTIFIER, worker};
+use super::{IDENTIFIER, probe, worker};
 use crate::cli::hook::{Policy, RunArgs};
 use change::log::{Entry, Priority};
 use clap::{Args, FromArgMatches};
@@ -60,6 +60,7 @@ fn run(args: &RunArgs, began: Instant) -> ExitCode {
         object: args.object.clone(),
         operation: args.operation.clone(),
     };
+    probe::mark(&args.object, &args.operation);
     let phase = phase::of(&args.operation, &args.sub_operation);
     if phase.deed == Deed::Note {
         let said = format!("{} {}", args.operation, args.sub_operation);

@@ -6,7 +6,7 @@
 //! | nofail-guard.service | logind: a block inhibitor while going down would not be safe |
 //! | ctrl-alt-del.target | the first presses of Ctrl-Alt-Del at the console |
 
-use change::plan::{Act, Again, Proposal, Run};
+use change::plan::{Act, Again, Command, Proposal, Run};
 
 /// Directory of the wrappers: first in root's PATH on Debian and Red Hat, and empty by FHS.
 pub const WRAPPERS: &str = "/usr/local/sbin";
@@ -147,19 +147,13 @@ fn write(path: &str, content: String, mode: u32) -> Proposal {
     })
 }
 
-fn run(argv: &[&str], undo: Again) -> Proposal {
+fn run<const N: usize>(argv: [&str; N], undo: Again) -> Proposal {
     proposal(Act::Run(Run {
-        argv: argv.iter().map(|a| (*a).to_owned()).collect(),
-        input: None,
-        before: Vec::new(),
-        after: Vec::new(),
+        command: Command::new(argv),
         undo,
         seconds: 60,
+        ..Run::default()
     }))
-}
-
-fn words(argv: &[&str]) -> Vec<String> {
-    argv.iter().map(|a| (*a).to_owned()).collect()
 }
 
 /// What an installation does, in order. `systemd` where the host runs it.
@@ -183,15 +177,15 @@ pub fn install(
         }));
     }
     if systemd {
-        all.push(run(&["systemctl", "daemon-reload"], Again::Last));
-        let undo = vec![words(&[
+        all.push(run(["systemctl", "daemon-reload"], Again::Last));
+        let undo = vec![Command::new([
             "systemctl",
             "disable",
             "--now",
             "nofail-guard.service",
         ])];
         all.push(run(
-            &["systemctl", "enable", "--now", "nofail-guard.service"],
+            ["systemctl", "enable", "--now", "nofail-guard.service"],
             Again::By(undo),
         ));
     }
@@ -203,14 +197,14 @@ pub fn uninstall(there: &[String], systemd: bool) -> Vec<Proposal> {
     let mut all = Vec::new();
     let unit = there.iter().any(|p| p == UNITS[0]);
     if systemd && unit {
-        let undo = vec![words(&[
+        let undo = vec![Command::new([
             "systemctl",
             "enable",
             "--now",
             "nofail-guard.service",
         ])];
         all.push(run(
-            &["systemctl", "disable", "--now", "nofail-guard.service"],
+            ["systemctl", "disable", "--now", "nofail-guard.service"],
             Again::By(undo),
         ));
     }
@@ -218,7 +212,7 @@ pub fn uninstall(there: &[String], systemd: bool) -> Vec<Proposal> {
         all.push(proposal(Act::Remove { path: path.clone() }));
     }
     if systemd && unit {
-        all.push(run(&["systemctl", "daemon-reload"], Again::Last));
+        all.push(run(["systemctl", "daemon-reload"], Again::Last));
     }
     all
 }
