@@ -3,6 +3,13 @@
 //!
 //! Needs root, QEMU and `NOFAIL_STATIC` (see ./test).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::time::Duration;
 
 use lab::{Lab, Machine};
