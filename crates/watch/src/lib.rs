@@ -9,6 +9,7 @@ pub mod explain;
 pub mod guard;
 pub mod reconcile;
 pub mod recorder;
+pub mod triage;
 
 pub use event::{Event, Kind, Severity};
 pub use recorder::{Query, Recorded, Recorder, RecorderError};

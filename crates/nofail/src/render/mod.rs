@@ -21,6 +21,7 @@ pub mod plans;
 pub mod reboot_check;
 pub mod shared;
 pub mod style;
+pub mod triage;
 pub mod vlan_map;
 pub mod vlan_plan;
 

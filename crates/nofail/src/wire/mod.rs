@@ -19,6 +19,7 @@ pub mod plans;
 pub mod reboot_check;
 pub mod sarif;
 pub mod shared;
+pub mod triage;
 pub mod vlan_map;
 pub mod vlan_plan;
 
