@@ -252,9 +252,7 @@ fn inside() {
         "printf '#!/bin/sh\\necho \"$1 $2\" >> /run/former\\n' > /etc/libvirt/hooks/qemu; chmod 755 /etc/libvirt/hooks/qemu",
     );
     ask("hook install --yes", 0);
-    ok(
-        "pkill -HUP -x libvirtd; sleep 1; virsh start bind-01; virsh destroy bind-01",
-    );
+    ok("pkill -HUP -x libvirtd; sleep 1; virsh start bind-01; virsh destroy bind-01");
     let former = ok("cat /run/former");
     assert!(
         former.contains("bind-01 start\n") && former.contains("bind-01 release\n"),
@@ -262,9 +260,7 @@ fn inside() {
     );
     // A whole tree, with a libvirt that reads no qemu.d: both in one script.
     old_libvirt();
-    ok(
-        "pkill -x libvirtd; pkill -x virtlogd; true",
-    );
+    ok("pkill -x libvirtd; pkill -x virtlogd; true");
 }
 
 /// A rescued disk with libvirt 6.0 and a script of its own.

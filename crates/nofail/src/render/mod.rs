@@ -22,6 +22,7 @@ pub mod reboot_check;
 pub mod shared;
 pub mod style;
 pub mod vlan_map;
+pub mod vlan_persist;
 pub mod vlan_plan;
 
 use std::io::Write as _;

@@ -20,6 +20,7 @@ pub mod reboot_check;
 pub mod sarif;
 pub mod shared;
 pub mod vlan_map;
+pub mod vlan_persist;
 pub mod vlan_plan;
 
 use serde::Serialize;
