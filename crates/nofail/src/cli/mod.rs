@@ -18,6 +18,7 @@ pub mod reboot_check;
 pub mod rules;
 pub mod shared;
 pub mod switch;
+pub mod watch;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
@@ -137,6 +138,8 @@ pub enum Command {
     Shared(shared::Args),
     /// What changed on a switch, and the lines that mend a finding.
     Switch(switch::Args),
+    /// The daemon: see what happens on this host, record it, tell people.
+    Watch(watch::Args),
 }
 
 /// Parses the command line, runs the command, prints errors. Never panics on input.
@@ -162,6 +165,7 @@ pub fn main() -> ExitCode {
         Command::Man(args) => completions::man(args),
         Command::Rules(args) => rules::run(args, format),
         Command::Switch(args) => switch::run(args, format),
+        Command::Watch(args) => watch::run(args, format),
     };
     match ended {
         Ok(exit) => exit.into(),
