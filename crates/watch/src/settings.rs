@@ -36,16 +36,60 @@ pub struct Settings {
     /// `/metrics`.
     pub metrics: Metrics,
     /// Whom to tell, by a name of one's own.
-    pub sinks: BTreeMap<String, Sink>,
+    pub sinks: BTreeMap<String, SinkKind>,
 }
 
 /// Why the settings cannot be used.
 #[derive(Debug, Error)]
-#[error("{file}: {source}")]
-pub struct SettingsError {
-    file: String,
-    source: toml::de::Error,
+pub enum SettingsError {
+    /// The text is not what it should be; the source says where.
+    #[error("{file}: {source}")]
+    Text {
+        /// The file.
+        file: String,
+        /// What and where.
+        source: toml::de::Error,
+    },
+    /// A sink has a field that its type does not have.
+    #[error("{file}: [sinks.{sink}]: a sink of type {kind} has no `{field}`; it has {known}")]
+    Field {
+        /// The file.
+        file: String,
+        /// The sink's name.
+        sink: String,
+        /// Its type.
+        kind: String,
+        /// The field.
+        field: String,
+        /// The fields that it may have.
+        known: String,
+    },
 }
+
+/// Fields of each type of sink. (serde cannot refuse unknown fields where a structure is
+/// flattened into another.)
+const FIELDS: &[(&str, &[&str], bool)] = &[
+    ("syslog", &["to", "severity"], false),
+    ("journal", &["socket", "severity"], false),
+    ("lines", &["path", "severity", "megabytes"], false),
+    ("alertmanager", &["url"], true),
+    ("webhook", &["url", "form"], true),
+    (
+        "mail",
+        &["url", "from", "to", "password_file", "ca_file"],
+        true,
+    ),
+];
+
+/// Fields of [`Alerting`].
+const ALERTING: &[&str] = &[
+    "severity",
+    "group_seconds",
+    "repeat_hours",
+    "recovery",
+    "quiet",
+    "heartbeat_hours",
+];
 
 impl Settings {
     /// Reads the text of the file; `file` is its name in errors.
@@ -53,10 +97,38 @@ impl Settings {
     /// # Errors
     /// What is wrong, with the line and column.
     pub fn parse(file: &str, text: &str) -> Result<Self, SettingsError> {
-        toml::from_str(text).map_err(|source| SettingsError {
+        let failed = |source| SettingsError::Text {
             file: file.to_owned(),
             source,
-        })
+        };
+        let settings: Self = toml::from_str(text).map_err(failed)?;
+        let table: toml::Table = toml::from_str(text).map_err(failed)?;
+        let sinks = table.get("sinks").and_then(toml::Value::as_table);
+        for (name, sink) in sinks.into_iter().flatten() {
+            let Some(sink) = sink.as_table() else {
+                continue;
+            };
+            let kind = sink.get("type").and_then(toml::Value::as_str).unwrap_or("");
+            let Some((_, own, alerting)) = FIELDS.iter().find(|(known, _, _)| *known == kind)
+            else {
+                continue;
+            };
+            let shared: &[&str] = if *alerting { ALERTING } else { &[] };
+            let known: Vec<&str> = own.iter().chain(shared).copied().collect();
+            if let Some(field) = sink
+                .keys()
+                .find(|k| *k != "type" && !known.contains(&k.as_str()))
+            {
+                return Err(SettingsError::Field {
+                    file: file.to_owned(),
+                    sink: name.clone(),
+                    kind: kind.to_owned(),
+                    field: field.clone(),
+                    known: known.join(", "),
+                });
+            }
+        }
+        Ok(settings)
     }
 }
 
@@ -210,15 +282,6 @@ pub struct Metrics {
 }
 
 /// One way to tell somebody.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sink {
-    /// What it is, with its own fields.
-    #[serde(flatten)]
-    pub kind: SinkKind,
-}
-
-/// The kinds of sinks.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum SinkKind {
@@ -453,7 +516,7 @@ mod tests {
         let settings = Settings::parse("x", text).unwrap();
         assert_eq!(settings.sinks.len(), 6);
         assert_eq!(settings.mounts.remount, Remount::WhenUnused);
-        let SinkKind::Webhook { alerting, form, .. } = &settings.sinks["phone"].kind else {
+        let SinkKind::Webhook { alerting, form, .. } = &settings.sinks["phone"] else {
             panic!()
         };
         assert_eq!(*form, WebhookForm::Ntfy);
@@ -471,6 +534,10 @@ mod tests {
             (
                 "[sinks.a]\ntype = \"webhook\"\nurl = \"x\"\nquiet = \"late\"",
                 "late",
+            ),
+            (
+                "[sinks.a]\ntype = \"webhook\"\nurl = \"x\"\nrepeat = 1",
+                "repeat_hours",
             ),
             ("[sinks.a]\ntype = \"syslog\"\nseverity = \"bad\"", "bad"),
         ] {

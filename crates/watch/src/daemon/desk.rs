@@ -249,8 +249,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.db");
         let desk = Desk::open(Recorder::open(&path, Limits::default()).unwrap()).unwrap();
+        let now = Timestamp::now();
         for n in 0..1_000 {
-            let time = Timestamp::from_second(n).unwrap();
+            let time = now + jiff::SignedDuration::from_millis(n);
             let event = Event::new(time, "h", "s", Kind::Remark, n.to_string(), "x");
             desk.put(vec![event], vec![("n".into(), n.to_string())]);
         }

@@ -69,7 +69,7 @@ pub struct Prepared {
 pub(crate) fn prepare(context: &Context) -> Result<Vec<Prepared>, DaemonError> {
     let mut prepared = Vec::new();
     for (name, sink) in &context.settings.sinks {
-        let way = way(&sink.kind).map_err(|reason| DaemonError::Sink {
+        let way = way(sink).map_err(|reason| DaemonError::Sink {
             name: name.clone(),
             reason,
         })?;
