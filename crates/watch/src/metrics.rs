@@ -99,6 +99,11 @@ const METRICS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// The names of all metrics.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    METRICS.iter().map(|(name, _, _)| *name)
+}
+
 type Key = (&'static str, String);
 
 /// The numbers, set by sources and sinks.

@@ -24,6 +24,9 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// Between two removals of what is too old or too much.
 const PRUNE: Duration = Duration::from_secs(600);
 
+/// Events and the values that belong to them.
+type HandIn = (Vec<Event>, Vec<(String, String)>);
+
 enum Hand {
     In(Vec<Event>, Vec<(String, String)>),
     Close(SyncSender<()>),
@@ -116,7 +119,7 @@ impl Desk {
 struct Clerk {
     recorder: Recorder,
     shared: Arc<Shared>,
-    backlog: VecDeque<(Vec<Event>, Vec<(String, String)>)>,
+    backlog: VecDeque<HandIn>,
     lost: u64,
     refused: Option<Instant>,
     version: i64,

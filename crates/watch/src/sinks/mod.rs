@@ -263,7 +263,7 @@ impl Runner {
                         self.worked();
                     }
                     Err((done, reason)) => {
-                        if let Some(delivered) = wanted.drain(..done).last() {
+                        if let Some(delivered) = wanted.drain(..done).next_back() {
                             self.after = delivered.id;
                             self.context.keep(&self.cursor, self.after.to_string());
                         }
