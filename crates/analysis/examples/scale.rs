@@ -12,12 +12,13 @@
 
 use analysis::impact::blast::blast;
 use analysis::impact::faults::Assume;
-use analysis::impact::shared::shared;
+use analysis::impact::shared::shared_all;
 use facts::Snapshot;
 use facts::bridge::{Bridge, Port, Role};
 use facts::domain::{Disk, Guest, Interface};
 use model::graph::{Index, Kind, Regime, build};
 use model::{Estate, Site, site};
+use rayon::prelude::*;
 use std::collections::HashSet;
 use std::time::Instant;
 
@@ -154,9 +155,10 @@ fn main() {
         all.map(|c| c.index).collect()
     };
     let start = Instant::now();
-    let lost: usize = of_kind(Kind::Host)
-        .into_iter()
-        .map(|h| blast(&graph, &[h], &HashSet::new()).lost.falls().len())
+    let hosts = of_kind(Kind::Host);
+    let lost: usize = hosts
+        .par_iter()
+        .map(|&h| blast(&graph, &[h], &HashSet::new()).lost.falls().len())
         .sum();
     println!(
         "  blast of every host {:.3} s ({lost} losses)",
@@ -166,11 +168,9 @@ fn main() {
     let start = Instant::now();
     let groups = of_kind(Kind::Group);
     let mut single = 0;
-    for &group in &groups {
-        for regime in [Regime::Running, Regime::Cold] {
-            let found = shared(&graph, group, regime, &Assume::default()).unwrap();
-            single += found.single.len();
-        }
+    for regime in [Regime::Running, Regime::Cold] {
+        let found = shared_all(&graph, &groups, regime, &Assume::default()).unwrap();
+        single += found.iter().map(|s| s.single.len()).sum::<usize>();
     }
     println!(
         "  shared domains of {} groups, both regimes {:.3} s ({single} single)",

@@ -4,3 +4,4 @@ pub mod boot;
 pub mod cutsets;
 pub mod impact;
 pub mod mef;
+pub mod vlan;

@@ -63,6 +63,21 @@ pub fn run(
     input: &[u8],
     deadline: Duration,
 ) -> Result<Output, CommandError> {
+    run_with(program, args, &[], input, deadline)
+}
+
+/// As [`run`], with variables added to the environment: for secrets, which have no place on a
+/// command line. They stand in no error and no log.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    program: impl AsRef<OsStr>,
+    args: &[&str],
+    variables: &[(&str, &str)],
+    input: &[u8],
+    deadline: Duration,
+) -> Result<Output, CommandError> {
     let program = program.as_ref();
     let line = std::iter::once(program.to_string_lossy().into_owned())
         .chain(args.iter().map(|a| (*a).to_owned()))
@@ -75,6 +90,7 @@ pub fn run(
     let mut child = std::process::Command::new(program)
         .args(args)
         .env("LC_ALL", "C")
+        .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -4,7 +4,9 @@
 //! source turns them into one section of the snapshot. A source that fails leaves its reason in
 //! `unread` and stops no other.
 
+pub mod bmc;
 pub mod command;
+pub mod history;
 pub mod netlink;
 pub mod probe;
 pub mod reader;

@@ -173,19 +173,7 @@ impl LocalReader {
         if !self.rooted {
             return Ok(rfs::open(path, flags, Mode::empty())?);
         }
-        let inside = path.trim_start_matches('/');
-        let inside = if inside.is_empty() { "." } else { inside };
-        match rfs::openat2(
-            &self.root,
-            inside,
-            flags,
-            Mode::empty(),
-            ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
-        ) {
-            // Linux before 5.6 (RHEL 8) has no openat2.
-            Err(rustix::io::Errno::NOSYS) => walk(self.root.as_fd(), inside, flags),
-            other => Ok(other?),
-        }
+        open_in_root(self.root.as_fd(), path, flags)
     }
 
     fn stat_of(&self, path: &str, follow: bool) -> io::Result<Stat> {
@@ -212,6 +200,27 @@ impl LocalReader {
             mtime: stat.st_mtime,
             ctime: stat.st_ctime,
         })
+    }
+}
+
+/// Opens what exists at a path inside a root's directory handle: every link, absolute or climbing,
+/// resolves inside it (`openat2(2)`, `RESOLVE_IN_ROOT`).
+///
+/// # Errors
+/// The system's.
+pub fn open_in_root(
+    root: std::os::fd::BorrowedFd<'_>,
+    path: &str,
+    flags: OFlags,
+) -> io::Result<OwnedFd> {
+    let flags = flags | OFlags::CLOEXEC;
+    let inside = path.trim_start_matches('/');
+    let inside = if inside.is_empty() { "." } else { inside };
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    match rfs::openat2(root, inside, flags, Mode::empty(), resolve) {
+        // Linux before 5.6 (RHEL 8) has no openat2.
+        Err(rustix::io::Errno::NOSYS) => walk(root, inside, flags),
+        other => Ok(other?),
     }
 }
 

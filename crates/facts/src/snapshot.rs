@@ -1,9 +1,9 @@
 //! One host as it was at one moment: the versioned file format `nofail.snapshot/1`.
 
 use crate::{
-    block::BlockDevices, bmc::Bmc, bridge::Bridge, domain::Guest, fstab, hook::Hooks,
-    image::Images, kernel::Kernel, mount, names::Names, network::Network, nic::Nic, pool::Pool,
-    profile::Profile, source::Source, source::Unread, syntax::SyntaxError, unit,
+    block::BlockDevices, bmc::Bmc, bridge::Bridge, bridge::Device, domain::Guest, fstab,
+    hook::Hooks, image::Images, kernel::Kernel, mount, names::Names, network::Network, nic::Nic,
+    pool::Pool, profile::Profile, source::Source, source::Unread, syntax::SyntaxError, unit,
 };
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -57,6 +57,8 @@ pub struct Snapshot {
     pub networks: Vec<Network>,
     /// Bridges of the running kernel.
     pub bridges: Vec<Bridge>,
+    /// Network devices around the bridges, and the host's addresses (read with the bridges).
+    pub devices: Vec<Device>,
     /// Network profiles.
     pub profiles: Vec<Profile>,
     /// libvirt hooks.

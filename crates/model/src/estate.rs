@@ -1,6 +1,7 @@
 //! The estate: every host that was read, with what the site intends for it.
 
 use crate::site::{self, Site};
+use facts::bmc::Check;
 use facts::domain::Guest;
 use facts::switch::Switch;
 use facts::{Evidence, Snapshot};
@@ -15,6 +16,8 @@ pub struct Estate {
     pub hosts: Vec<Snapshot>,
     /// Switches of the site, from their captures.
     pub switches: BTreeMap<String, Switch>,
+    /// The last check of each host's BMC that this machine kept, by host.
+    pub bmc_checks: BTreeMap<String, Check>,
     /// What could not be read at all: a host, a capture.
     pub not_read: Vec<NotRead>,
 }

@@ -7,6 +7,7 @@ pub mod draft;
 pub mod estate;
 pub mod graph;
 pub mod site;
+pub mod vlan;
 
 pub use estate::Estate;
 pub use site::Site;

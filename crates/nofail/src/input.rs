@@ -7,6 +7,7 @@ use clap::Args;
 use facts::{Snapshot, switch};
 use model::estate::NotRead;
 use model::{Estate, Site, site};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,7 +46,10 @@ pub struct Input {
 }
 
 /// Seconds on the command line, from 0.05 to 3,600.
-fn seconds(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// In words for clap.
+pub fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.05..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("seconds from 0.05 to 3600".to_owned()),
@@ -165,6 +169,20 @@ impl Input {
                 }),
             }
         }
+        let state = crate::state::directory();
+        for name in site.hosts.keys().filter(|name| wanted(name)) {
+            match crate::state::bmc_check(&state, name) {
+                Ok(Some(check)) => {
+                    estate.bmc_checks.insert(name.clone(), check);
+                }
+                Ok(None) => {}
+                Err(error) => estate.not_read.push(NotRead {
+                    host: name.clone(),
+                    source: "bmc-check".to_owned(),
+                    reason: format!("{error:#}"),
+                }),
+            }
+        }
         estate.site = Some(site);
         add_switches(&mut estate, |capture| {
             let file = base.join(capture);
@@ -216,29 +234,7 @@ pub fn add_switches(estate: &mut Estate, read: impl Fn(&str) -> anyhow::Result<S
 
 /// Reads snapshot files, shared out among the processors; the results are in the files' order.
 fn snapshot_files(files: &[PathBuf]) -> Vec<anyhow::Result<Snapshot>> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = files.len().div_ceil(workers).max(1);
-    let read = |files: &[PathBuf]| -> Vec<_> { files.iter().map(|f| snapshot_file(f)).collect() };
-    std::thread::scope(|scope| {
-        let mut shares = files.chunks(share);
-        // The first share is read by this thread: one file needs no other.
-        let first = shares.next().unwrap_or_default();
-        let others: Vec<_> = shares
-            .map(|files| (files, scope.spawn(move || read(files))))
-            .collect();
-        let mut all = read(first);
-        for (files, other) in others {
-            match other.join() {
-                Ok(read) => all.extend(read),
-                Err(_) => all.extend(
-                    files
-                        .iter()
-                        .map(|file| Err(anyhow!("{}: reading it broke", file.display()))),
-                ),
-            }
-        }
-        all
-    })
+    files.par_iter().map(|file| snapshot_file(file)).collect()
 }
 
 /// Reads one snapshot file.

@@ -6,6 +6,9 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Before anything else: the disposable child that touches what may hang.
-    collect::probe::child_main().unwrap_or_else(nofail::cli::main)
+    // Before anything else: the disposable child that touches what may hang, and libvirt's hook,
+    // for which a guest waits.
+    collect::probe::child_main()
+        .or_else(nofail::hook::early_main)
+        .unwrap_or_else(nofail::cli::main)
 }

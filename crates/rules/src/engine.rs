@@ -5,6 +5,8 @@ use crate::registry;
 use crate::rule::{Check, Host, Report, Rule};
 use facts::{Snapshot, Source};
 use model::Estate;
+use rayon::prelude::*;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -75,41 +77,29 @@ pub fn audit(estate: &Estate, rules: &[&'static Rule]) -> Audit {
         hosts: estate.hosts.iter().map(|h| h.host.clone()).collect(),
         ..Audit::default()
     };
-    let mut not_checked: BTreeSet<NotChecked> = estate
-        .not_read
-        .iter()
-        .map(|n| NotChecked {
-            host: n.host.clone(),
-            source: n.source.clone(),
-            reason: n.reason.clone(),
-        })
-        .collect();
+    for not in &estate.not_read {
+        audit.not_checked.push(NotChecked {
+            host: not.host.clone(),
+            source: not.source.clone(),
+            reason: not.reason.clone(),
+        });
+    }
     for found in on_all_hosts(estate, rules) {
         audit.findings.extend(found.findings);
-        not_checked.extend(found.not_checked);
+        audit.not_checked.extend(found.not_checked);
     }
-    let needed: BTreeSet<Source> = rules.iter().flat_map(|r| r.needs).copied().collect();
-    for host in &estate.hosts {
-        for unread in host.unread.iter().filter(|u| needed.contains(&u.source)) {
-            not_checked.insert(NotChecked {
-                host: host.host.clone(),
-                source: unread.source.name().to_owned(),
-                reason: match &unread.item {
-                    Some(item) if !unread.reason.starts_with(item.as_str()) => {
-                        format!("{item}: {}", unread.reason)
-                    }
-                    _ => unread.reason.clone(),
-                },
-            });
-        }
-    }
-    audit.findings.sort_by(|a, b| {
-        (&a.host, b.severity, a.rule, &a.subject, &a.message)
-            .cmp(&(&b.host, a.severity, b.rule, &b.subject, &b.message))
-    });
+    // A stable sort takes the runs that are in order already as they are.
+    audit.findings.sort_by(order);
     audit.findings.dedup();
-    audit.not_checked = not_checked.into_iter().collect();
+    audit.not_checked.sort();
+    audit.not_checked.dedup();
     audit
+}
+
+/// By host, the worst first, then by rule and subject.
+fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
+    (&a.host, b.severity, a.rule, &a.subject, &a.message)
+        .cmp(&(&b.host, a.severity, b.rule, &b.subject, &b.message))
 }
 
 /// What one share of the work gave.
@@ -119,36 +109,26 @@ struct Found {
     not_checked: Vec<NotChecked>,
 }
 
-/// Runs every rule: those that look at one host on shares of the hosts, a share for each
-/// processor, and beside them, on this thread, those that look at the whole site.
+/// Runs every rule: those that look at the whole site beside those that look at one host, which
+/// are shared out host by host among the processors. The site's come first, then the hosts' in
+/// their order.
 fn on_all_hosts(estate: &Estate, rules: &[&'static Rule]) -> Vec<Found> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = estate.hosts.len().div_ceil(workers).max(1);
-    let by_host = |hosts: &[Snapshot]| {
-        let mut found = Found::default();
-        for snapshot in hosts {
-            for rule in rules {
-                found.run_on_host(rule, estate, snapshot);
-            }
-        }
-        found
-    };
-    std::thread::scope(|scope| {
-        let mut shares = estate.hosts.chunks(share);
-        let first = shares.next().unwrap_or_default();
-        let others: Vec<_> = shares
-            .map(|hosts| (hosts, scope.spawn(move || by_host(hosts))))
-            .collect();
+    let needed: BTreeSet<Source> = rules.iter().flat_map(|r| r.needs).copied().collect();
+    let site = || {
         let mut site = Found::default();
         for rule in rules {
             site.run_on_site(rule, estate);
         }
-        let mut all = vec![site, by_host(first)];
-        for (hosts, other) in others {
-            all.push(other.join().unwrap_or_else(|_| Found::broken(hosts)));
-        }
-        all
-    })
+        site
+    };
+    let hosts = || -> Vec<Found> {
+        let hosts = estate.hosts.par_iter();
+        hosts
+            .map(|host| Found::on_host(host, estate, rules, &needed))
+            .collect()
+    };
+    let (site, hosts) = rayon::join(site, hosts);
+    std::iter::once(site).chain(hosts).collect()
 }
 
 fn read(rule: &Rule, host: &Snapshot) -> bool {
@@ -156,25 +136,50 @@ fn read(rule: &Rule, host: &Snapshot) -> bool {
 }
 
 impl Found {
-    /// A thread that ended otherwise than by a rule, each of which is caught: nothing is known.
-    fn broken(hosts: &[Snapshot]) -> Self {
-        let not_checked = hosts.iter().map(|host| NotChecked {
-            host: host.host.clone(),
-            source: "rules".to_owned(),
-            reason: "the audit of this host broke, please report it".to_owned(),
-        });
-        Self {
-            findings: Vec::new(),
-            not_checked: not_checked.collect(),
+    /// Every rule on one host. Sorted here, on every processor, so that the whole is merely merged.
+    fn on_host(
+        snapshot: &Snapshot,
+        estate: &Estate,
+        rules: &[&'static Rule],
+        needed: &BTreeSet<Source>,
+    ) -> Self {
+        let units = OnceCell::new();
+        let host = Host {
+            snapshot,
+            estate,
+            units: &units,
+        };
+        let mut found = Self::default();
+        for rule in rules {
+            found.run_on_host(rule, &host);
+        }
+        found.unread(snapshot, needed);
+        found.findings.sort_by(order);
+        found.not_checked.sort_unstable();
+        found
+    }
+
+    fn run_on_host(&mut self, rule: &'static Rule, host: &Host<'_>) {
+        if let Check::Host(check) = rule.check
+            && read(rule, host.snapshot)
+        {
+            self.take(rule, Some(host.name()), |report| check(host, report));
         }
     }
 
-    fn run_on_host(&mut self, rule: &'static Rule, estate: &Estate, snapshot: &Snapshot) {
-        if let Check::Host(check) = rule.check
-            && read(rule, snapshot)
-        {
-            let host = Host { snapshot, estate };
-            self.take(rule, Some(&snapshot.host), |report| check(&host, report));
+    /// What of the sources that the rules need was not read.
+    fn unread(&mut self, host: &Snapshot, needed: &BTreeSet<Source>) {
+        for unread in host.unread.iter().filter(|u| needed.contains(&u.source)) {
+            self.not_checked.push(NotChecked {
+                host: host.host.clone(),
+                source: unread.source.name().to_owned(),
+                reason: match &unread.item {
+                    Some(item) if !unread.reason.starts_with(item.as_str()) => {
+                        format!("{item}: {}", unread.reason)
+                    }
+                    _ => unread.reason.clone(),
+                },
+            });
         }
     }
 

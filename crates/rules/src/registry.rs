@@ -38,6 +38,7 @@ pub const ALL: &[&Rule] = &[
     &crate::guests::autostart_off::RULE,
     &crate::guests::crash_policy::RULE,
     &crate::guests::ha_members_on_one_host::RULE,
+    &crate::guests::ha_shares_failure_domain::RULE,
     &crate::guests::libvirt_guests_off::RULE,
     &crate::guests::libvirt_guests_suspend_without_space::RULE,
     &crate::guests::managed_save_holds_old_disk::RULE,

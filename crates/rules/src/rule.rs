@@ -1,8 +1,10 @@
 //! What a rule is, and what it sees.
 
 use crate::finding::Finding;
+use analysis::boot::{self, UnitPlan};
 use facts::{Snapshot, Source};
 use model::Estate;
+use std::cell::OnceCell;
 
 /// One rule. Each lives in its own file as `pub const RULE: Rule`.
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +52,20 @@ pub struct Host<'a> {
     pub snapshot: &'a Snapshot,
     /// The whole estate.
     pub estate: &'a Estate,
+    /// The units of its fstab, planned by the first rule that asks.
+    pub(crate) units: &'a OnceCell<Vec<UnitPlan>>,
 }
 
-impl Host<'_> {
+impl<'a> Host<'a> {
     /// The host's name.
     pub fn name(&self) -> &str {
         &self.snapshot.host
+    }
+
+    /// What systemd's generator makes of each line of fstab, in its order.
+    pub(crate) fn units(&self) -> &'a [UnitPlan] {
+        self.units
+            .get_or_init(|| boot::plan::plan(&self.snapshot.fstab, &boot::Host::of(self.snapshot)))
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Settings {
     pub bmc: Bmc,
     /// VRRP.
     pub vrrp: Vrrp,
+    /// VLANs of guests' ports.
+    pub vlans: Vlans,
     /// The audit.
     pub audit: Audit,
     /// `/metrics`.
@@ -257,6 +259,27 @@ impl Default for Bmc {
 pub struct Vrrp {
     /// Whether to listen; where not said, if site.toml names a guest with `ready = "vrrp"`.
     pub listen: Option<bool>,
+}
+
+/// VLANs of guests' ports.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Vlans {
+    /// What is done about a port that is not as site.toml plans it.
+    pub policy: VlanPolicy,
+}
+
+/// What is done about a port that is not as planned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VlanPolicy {
+    /// Nobody looks.
+    Off,
+    /// It is told.
+    #[default]
+    Report,
+    /// It is put right, and told.
+    Repair,
 }
 
 /// The audit.

@@ -1,7 +1,9 @@
 //! Whether a host may be rebooted now.
 
 use super::blast::{Blast, Reason, blast_from};
+use super::spread::{Spread, spread};
 use crate::boot::{Boot, Outcome};
+use facts::mount::HealthState;
 use model::Estate;
 use model::graph::{Graph, Index, Kind};
 use std::collections::HashSet;
@@ -74,6 +76,7 @@ pub fn check(graph: &Graph, estate: &Estate, host: Index, boot: &Boot) -> Check 
     judge.boot(name, boot);
     judge.services(&blast);
     judge.guests(name, &blast, boot);
+    judge.storage(name);
     judge.console(name);
     let mut reasons = judge.reasons;
     reasons.sort_by_key(|r| std::cmp::Reverse(r.verdict));
@@ -82,6 +85,17 @@ pub fn check(graph: &Graph, estate: &Estate, host: Index, boot: &Boot) -> Check 
         reasons,
         instead: judge.instead,
         blast,
+    }
+}
+
+/// Why nothing that lies on a mount in this state can be opened; `None` where it can.
+fn ails(state: HealthState) -> Option<&'static str> {
+    match state {
+        HealthState::NotResponding => Some("does not answer"),
+        HealthState::Stale => Some("is stale"),
+        HealthState::Failed => Some("fails"),
+        HealthState::Empty => Some("is empty"),
+        HealthState::Ok | HealthState::ReadOnly | HealthState::NoPermission => None,
     }
 }
 
@@ -235,6 +249,60 @@ impl Judge<'_> {
         }
     }
 
+    /// Guests with a disk on a mount that serves nobody now: while they run they may live on in
+    /// their memory, but they would not start again.
+    fn storage(&mut self, host: &str) {
+        let Some(snapshot) = self.estate.host(host) else {
+            return;
+        };
+        for mount in &snapshot.mounts {
+            let Some(ails) = mount.health.as_ref().and_then(|h| ails(h.state)) else {
+                continue;
+            };
+            let name = format!("mount:{host}:{}", mount.target);
+            let Some(index) = self.graph.find(&name) else {
+                continue;
+            };
+            let fallen = spread(self.graph, &[index]);
+            let on_it: Vec<&str> = snapshot
+                .guests
+                .iter()
+                .filter(|guest| {
+                    let index = self.graph.find(&format!("guest:{}", guest.name));
+                    index.is_some_and(|i| fallen.is_down(i) && self.has_disk_on(i, &fallen))
+                })
+                .map(|guest| guest.name.as_str())
+                .collect();
+            if on_it.is_empty() {
+                continue;
+            }
+            let important = on_it.iter().any(|guest| self.estate.is_important(guest));
+            let verdict = if important {
+                Verdict::Unsafe
+            } else {
+                Verdict::Losses
+            };
+            let text = format!(
+                "{} would not start again: disks on {}, which {ails} now",
+                on_it.join(", "),
+                mount.target
+            );
+            self.say(verdict, text);
+            self.instead.push(format!(
+                "see to {} first ({}); what lies on it cannot be started until it serves",
+                mount.target, mount.source
+            ));
+        }
+    }
+
+    /// Whether one of a guest's own disks is among what fell, not only a service that it uses.
+    fn has_disk_on(&self, guest: Index, fallen: &Spread) -> bool {
+        let members = self.graph.clauses(guest).iter().flat_map(|c| &c.members);
+        members
+            .into_iter()
+            .any(|m| self.graph.component(*m).kind == Kind::Disk && fallen.is_down(*m))
+    }
+
     fn console(&mut self, host: &str) {
         let Some(intent) = self.estate.site.as_ref().and_then(|s| s.hosts.get(host)) else {
             return;
@@ -249,3 +317,7 @@ impl Judge<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "reboot_tests.rs"]
+mod tests;

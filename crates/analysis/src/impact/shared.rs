@@ -3,6 +3,7 @@
 use super::faults::{Assume, Faults, faults};
 use crate::cutsets::{CutSetError, Options, Solution, solve};
 use model::graph::{Graph, Index, Regime};
+use rayon::prelude::*;
 
 /// The shared failure domains of one component, in one regime.
 #[derive(Debug)]
@@ -55,6 +56,21 @@ pub fn shared(
         circles: faults.circles,
         always,
     })
+}
+
+/// The same for many components, on every processor; in their order.
+///
+/// # Errors
+/// The diagrams of one grow beyond their limit.
+pub fn shared_all(
+    graph: &Graph,
+    indices: &[Index],
+    regime: Regime,
+    assume: &Assume,
+) -> Result<Vec<Shared>, CutSetError> {
+    let each = indices.par_iter();
+    each.map(|&index| shared(graph, index, regime, assume))
+        .collect()
 }
 
 /// Minimal cut sets of a fault tree up to an order.

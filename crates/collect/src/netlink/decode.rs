@@ -6,11 +6,11 @@
 use facts::bridge::{Link, LinkKind, VlanEntry};
 use netlink_packet_core::{
     DecodeError, NetlinkBuffer, NlaBuffer, NlasIterator, Parseable, parse_string, parse_u8,
-    parse_u32,
+    parse_u16, parse_u16_be, parse_u32,
 };
 use netlink_packet_route::link::{
     AfSpecBridge, BridgeFlag, BridgeStpState, BridgeVlanInfo, BridgeVlanInfoFlags, InfoBridge,
-    LinkHeader, State,
+    LinkFlags, LinkHeader, State,
 };
 use std::collections::BTreeMap;
 
@@ -33,14 +33,25 @@ const IFLA_MASTER: u16 = 10;
 const IFLA_OPERSTATE: u16 = 16;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_AF_SPEC: u16 = 26;
+const IFLA_PROMISCUITY: u16 = 30;
 const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_PHYS_PORT_NAME: u16 = 38;
 const IFLA_PARENT_DEV_NAME: u16 = 56;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
+const IFLA_INFO_SLAVE_DATA: u16 = 5;
 const IFLA_BR_STP_STATE: u16 = 5;
 const IFLA_BR_VLAN_FILTERING: u16 = 7;
+const IFLA_BR_VLAN_PROTOCOL: u16 = 8;
 const IFLA_BR_VLAN_DEFAULT_PVID: u16 = 39;
+const IFLA_BRPORT_STATE: u16 = 1;
+const IFLA_BRPORT_MODE: u16 = 4;
+const IFLA_BRPORT_ISOLATED: u16 = 33;
+const IFLA_VLAN_ID: u16 = 1;
+const IFLA_VLAN_PROTOCOL: u16 = 5;
+const IFLA_BOND_MODE: u16 = 1;
+const IFLA_BOND_ACTIVE_SLAVE: u16 = 2;
+const IFLA_MACVLAN_MODE: u16 = 1;
 
 /// One netlink message of a stream.
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +154,7 @@ fn link(bytes: &[u8], has_device: &dyn Fn(&str) -> bool) -> Result<Link, DecodeE
     let (header, attributes) = body(bytes)?;
     let mut link = Link {
         index: header.index,
+        admin_up: Some(header.flags.contains(LinkFlags::Up)),
         ..Link::default()
     };
     let mut kind = None;
@@ -161,9 +173,11 @@ fn link(bytes: &[u8], has_device: &dyn Fn(&str) -> bool) -> Result<Link, DecodeE
             IFLA_MASTER => link.controller = Some(parse_u32(value)?),
             IFLA_OPERSTATE => link.state = Some(state(parse_u8(value)?.into())),
             IFLA_LINK_NETNSID => elsewhere = true,
+            // How many want it so; the flag of the header tells of users only.
+            IFLA_PROMISCUITY => link.promiscuous = parse_u32(value)? > 0,
             IFLA_PARENT_DEV_NAME => parent = true,
             IFLA_PHYS_PORT_NAME => link.representor = is_representor(&parse_string(value)?),
-            IFLA_LINKINFO => kind = link_info(value, &mut settings)?,
+            IFLA_LINKINFO => kind = link_info(value, &mut settings, &mut link)?,
             _ => {}
         }
     }
@@ -180,20 +194,115 @@ fn link(bytes: &[u8], has_device: &dyn Fn(&str) -> bool) -> Result<Link, DecodeE
     Ok(link)
 }
 
-fn link_info(value: &[u8], settings: &mut LinkKind) -> Result<Option<String>, DecodeError> {
+fn link_info(
+    value: &[u8],
+    settings: &mut LinkKind,
+    link: &mut Link,
+) -> Result<Option<String>, DecodeError> {
     let mut kind: Option<String> = None;
     for info in NlasIterator::new(value) {
         let info = info?;
-        match info.kind() {
-            IFLA_INFO_KIND => kind = Some(parse_string(info.value())?),
+        match (info.kind(), kind.as_deref()) {
+            (IFLA_INFO_KIND, _) => kind = Some(parse_string(info.value())?),
             // The kernel writes the kind before the data that depend on it.
-            IFLA_INFO_DATA if kind.as_deref() == Some("bridge") => {
+            (IFLA_INFO_DATA, Some("bridge")) => {
                 *settings = bridge_settings(info.value())?;
+                link.protocol = one(info.value(), IFLA_BR_VLAN_PROTOCOL, &protocol)?;
+            }
+            (IFLA_INFO_DATA, Some("vlan")) => {
+                link.vlan = one(info.value(), IFLA_VLAN_ID, &parse_u16)?;
+                link.protocol = one(info.value(), IFLA_VLAN_PROTOCOL, &protocol)?;
+            }
+            (IFLA_INFO_DATA, Some("bond")) => {
+                link.mode = one(info.value(), IFLA_BOND_MODE, &bond_mode)?;
+                link.active = one(info.value(), IFLA_BOND_ACTIVE_SLAVE, &parse_u32)?;
+            }
+            (IFLA_INFO_DATA, Some("macvlan" | "macvtap")) => {
+                link.mode = one(info.value(), IFLA_MACVLAN_MODE, &macvlan_mode)?;
+            }
+            // Of a bridge's port; a bond's member has other attributes of these numbers.
+            (IFLA_INFO_SLAVE_DATA, _) if is_bridge_port(value)? => {
+                let on = |value: &[u8]| parse_u8(value).map(|on| on != 0);
+                link.stp_state = one(info.value(), IFLA_BRPORT_STATE, &stp_state)?;
+                link.hairpin = one(info.value(), IFLA_BRPORT_MODE, &on)?.unwrap_or(false);
+                link.isolated = one(info.value(), IFLA_BRPORT_ISOLATED, &on)?.unwrap_or(false);
             }
             _ => {}
         }
     }
     Ok(kind)
+}
+
+/// `IFLA_INFO_SLAVE_KIND`, which stands before the slave's data.
+fn is_bridge_port(info: &[u8]) -> Result<bool, DecodeError> {
+    const IFLA_INFO_SLAVE_KIND: u16 = 4;
+    Ok(one(info, IFLA_INFO_SLAVE_KIND, &parse_string)?.as_deref() == Some("bridge"))
+}
+
+/// The value of one attribute among others.
+fn one<T>(
+    value: &[u8],
+    wanted: u16,
+    parse: &dyn Fn(&[u8]) -> Result<T, DecodeError>,
+) -> Result<Option<T>, DecodeError> {
+    for attribute in NlasIterator::new(value) {
+        let attribute = attribute?;
+        if attribute.kind() == wanted {
+            return parse(attribute.value()).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// EtherType of tags, as ip-link(8) names it.
+fn protocol(value: &[u8]) -> Result<String, DecodeError> {
+    Ok(match parse_u16_be(value)? {
+        0x8100 => "802.1Q".to_owned(),
+        0x88a8 => "802.1ad".to_owned(),
+        other => format!("{other:#06x}"),
+    })
+}
+
+/// Modes of the kernel's bonding driver (linux/if_bonding.h), as ip-link(8) names them.
+fn bond_mode(value: &[u8]) -> Result<String, DecodeError> {
+    let names = [
+        "balance-rr",
+        "active-backup",
+        "balance-xor",
+        "broadcast",
+        "802.3ad",
+        "balance-tlb",
+        "balance-alb",
+    ];
+    let mode = parse_u8(value)?;
+    let name = names.get(usize::from(mode)).copied();
+    Ok(name.map_or_else(|| mode.to_string(), str::to_owned))
+}
+
+/// Modes of a macvlan (linux/if_link.h), as ip-link(8) names them.
+fn macvlan_mode(value: &[u8]) -> Result<String, DecodeError> {
+    Ok(match parse_u32(value)? {
+        1 => "private".to_owned(),
+        2 => "vepa".to_owned(),
+        4 => "bridge".to_owned(),
+        8 => "passthru".to_owned(),
+        16 => "source".to_owned(),
+        other => other.to_string(),
+    })
+}
+
+/// Spanning-tree states of a port (linux/if_bridge.h).
+fn stp_state(value: &[u8]) -> Result<String, DecodeError> {
+    let names = [
+        "disabled",
+        "listening",
+        "learning",
+        "forwarding",
+        "blocking",
+    ];
+    let state = parse_u8(value)?;
+    let name = names.get(usize::from(state)).copied();
+    Ok(name.map_or_else(|| state.to_string(), str::to_owned))
 }
 
 fn bridge_settings(value: &[u8]) -> Result<LinkKind, DecodeError> {

@@ -2,7 +2,9 @@
 
 use super::decode::{AF_BRIDGE, Messages};
 use netlink_packet_core::{DecodeError, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage};
+use netlink_packet_route::address::AddressMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
+use netlink_packet_route::route::RouteMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
@@ -30,10 +32,10 @@ pub enum NetlinkError {
     #[error("cannot read from the netlink socket")]
     Read(#[source] Errno),
     /// The kernel answered with an error.
-    #[error("the kernel refused to list links")]
+    #[error("the kernel refused to list links, addresses or routes")]
     Refused(#[source] Errno),
     /// The kernel did not answer in time.
-    #[error("the kernel did not list its links within {0:?}")]
+    #[error("the kernel did not list its links, addresses or routes within {0:?}")]
     Deadline(Duration),
     /// The list changed again and again while it was read.
     #[error("links changed while they were read, {TRIES} times in a row")]
@@ -52,10 +54,26 @@ pub enum NetlinkError {
 /// # Errors
 /// [`NetlinkError`].
 pub fn dump(family: u8, deadline: Duration) -> Result<Vec<u8>, NetlinkError> {
+    dump_of(Asked::Links(family), deadline)
+}
+
+/// What a dump is of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Asked {
+    /// Links of a family.
+    Links(u8),
+    /// Addresses of IPv4 and IPv6.
+    Addresses,
+    /// Routes of IPv4 and IPv6, every table.
+    Routes,
+}
+
+/// As [`dump`], of anything that nofail asks for.
+pub(super) fn dump_of(asked: Asked, deadline: Duration) -> Result<Vec<u8>, NetlinkError> {
     let end = Instant::now() + deadline;
     let socket = open()?;
     for sequence in 1..=TRIES {
-        net::send(&socket, &request(family, sequence), SendFlags::empty())
+        net::send(&socket, &request(asked, sequence), SendFlags::empty())
             .map_err(NetlinkError::Open)?;
         if let Some(messages) = receive(&socket, sequence, end, deadline)? {
             return Ok(messages);
@@ -80,7 +98,24 @@ fn open() -> Result<OwnedFd, NetlinkError> {
     Ok(socket)
 }
 
-fn request(family: u8, sequence: u32) -> Vec<u8> {
+fn request(asked: Asked, sequence: u32) -> Vec<u8> {
+    let asked = match asked {
+        Asked::Links(family) => RouteNetlinkMessage::GetLink(link_request(family)),
+        // Family 0: every family that has any.
+        Asked::Addresses => RouteNetlinkMessage::GetAddress(AddressMessage::default()),
+        Asked::Routes => RouteNetlinkMessage::GetRoute(RouteMessage::default()),
+    };
+    let mut header = NetlinkHeader::default();
+    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+    header.sequence_number = sequence;
+    let mut message = NetlinkMessage::new(header, asked.into());
+    message.finalize();
+    let mut bytes = vec![0; message.buffer_len()];
+    message.serialize(&mut bytes);
+    bytes
+}
+
+fn link_request(family: u8) -> LinkMessage {
     let mut link = LinkMessage::default();
     link.header.interface_family = AddressFamily::from(family);
     let mask = if family == AF_BRIDGE {
@@ -89,14 +124,7 @@ fn request(family: u8, sequence: u32) -> Vec<u8> {
         vec![LinkExtentMask::SkipStats]
     };
     link.attributes.push(LinkAttribute::ExtMask(mask));
-    let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-    header.sequence_number = sequence;
-    let mut message = NetlinkMessage::new(header, RouteNetlinkMessage::GetLink(link).into());
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len()];
-    message.serialize(&mut bytes);
-    bytes
+    link
 }
 
 /// Reads one dump to its end; `None` where the kernel says that it was interrupted.

@@ -12,8 +12,8 @@ pub(super) enum Sent {
 }
 
 /// Exit codes of the script below, beyond those of the program.
-const NO_PLACE: i32 = 97;
-const OTHER_MACHINE: i32 = 98;
+pub(super) const NO_PLACE: i32 = 97;
+pub(super) const OTHER_MACHINE: i32 = 98;
 
 pub(super) fn collect(remote: &Remote, address: &str) -> Result<Sent, RemoteError> {
     let path = remote
@@ -73,7 +73,7 @@ cat >"$d/nofail" && chmod 700 "$d/nofail" || exit {NO_PLACE}
 }
 
 /// Whether a 64-bit ELF program asks for no interpreter (elf(5): no `PT_INTERP` header).
-fn is_static(program: &[u8]) -> bool {
+pub(super) fn is_static(program: &[u8]) -> bool {
     let number = |at: usize, length: usize| -> Option<usize> {
         let bytes = program.get(at..at + length)?;
         let fold = |sum: usize, byte: &u8| sum << 8 | usize::from(*byte);

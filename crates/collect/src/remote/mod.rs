@@ -10,6 +10,7 @@
 
 mod agent;
 mod plain;
+mod program;
 
 use crate::command::{self, CommandError};
 use facts::Snapshot;

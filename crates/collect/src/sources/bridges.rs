@@ -1,7 +1,7 @@
 //! Bridges, ports and VLANs of the running kernel, over netlink.
 
 use crate::{HostReader, Options, netlink};
-use facts::bridge::{assemble, link::name_guests};
+use facts::bridge::{assemble, devices, link::name_guests};
 use facts::{Snapshot, Source};
 use std::error::Error;
 
@@ -22,6 +22,7 @@ pub(super) fn collect(reader: &dyn HostReader, options: &Options, snapshot: &mut
     match netlink::links(options.deadline, &has_device) {
         Ok(links) => {
             snapshot.bridges = assemble(&links);
+            snapshot.devices = devices(&links);
             let owners = snapshot.guests.iter().flat_map(|guest| {
                 guest
                     .interfaces

@@ -1,9 +1,13 @@
 //! The BMC, seen from the host's own interface (`/dev/ipmi0`, SMBIOS type 38, sysfs).
 
+pub mod check;
 pub mod ipmi;
+pub mod lan;
 pub mod smbios;
 #[cfg(test)]
 mod tests;
+
+pub use check::Check;
 
 use serde::{Deserialize, Serialize};
 

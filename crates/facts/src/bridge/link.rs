@@ -27,6 +27,18 @@ pub enum LinkKind {
     Kind(String),
 }
 
+impl LinkKind {
+    /// As snapshots name it: the kernel's word, `physical` or `plain` for devices without one.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Physical => "physical",
+            Self::Plain => "plain",
+            Self::Bridge { .. } => "bridge",
+            Self::Kind(kind) => kind,
+        }
+    }
+}
+
 /// One network device of the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Link {
@@ -44,8 +56,28 @@ pub struct Link {
     pub representor: bool,
     /// Operational state: `up`, `down`, `lower-layer-down`, …
     pub state: Option<String>,
+    /// Whether the administrator has it up (`ip link set … up`); `None` where not told.
+    pub admin_up: Option<bool>,
     /// VLANs on the bridge; `None` where the kernel told none (a kernel without VLAN filtering).
     pub vlans: Option<Vec<VlanEntry>>,
+    /// VLAN number of a device of kind `vlan`.
+    pub vlan: Option<u16>,
+    /// Tag protocol of a device of kind `vlan`, or of a bridge: `802.1Q` or `802.1ad`.
+    pub protocol: Option<String>,
+    /// Mode of a bond or a macvlan, as ip-link(8) names it.
+    pub mode: Option<String>,
+    /// Index of a bond's active member.
+    pub active: Option<u32>,
+    /// Whether it takes frames for any station, by somebody's wish or by a device on top of it.
+    pub promiscuous: bool,
+    /// Whether it is an isolated port of a bridge.
+    pub isolated: bool,
+    /// Whether a bridge may send a frame back by this port.
+    pub hairpin: bool,
+    /// Spanning-tree state on its bridge.
+    pub stp_state: Option<String>,
+    /// Addresses, `10.0.0.2/24`.
+    pub addresses: Vec<String>,
 }
 
 /// Longest chain of devices resting on one another that is followed.
@@ -102,12 +134,10 @@ fn port(link: &Link, role: Role) -> Port {
         tagged: entries.tagged,
         guest: None,
         state: link.state.clone(),
-        link: Some(match &link.kind {
-            LinkKind::Physical => "physical".to_owned(),
-            LinkKind::Plain => "plain".to_owned(),
-            LinkKind::Bridge { .. } => "bridge".to_owned(),
-            LinkKind::Kind(kind) => kind.clone(),
-        }),
+        link: Some(link.kind.name().to_owned()),
+        isolated: link.isolated,
+        hairpin: link.hairpin,
+        stp_state: link.stp_state.clone(),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Bridges, ports and VLANs as the kernel has them, see bridge(8) and rtnetlink(7).
 
+pub mod device;
 pub mod link;
 pub mod vid;
 pub mod vlan_show;
 
+pub use device::{Device, devices};
 pub use link::{Link, LinkKind, assemble};
 pub use vid::{Entries, VlanEntry};
 pub use vlan_show::parse_vlan_show;
@@ -65,6 +67,13 @@ pub struct Port {
     /// Kind of link as the kernel names it (`tun`, `veth`, `bond`, `vlan`, …), `physical` for a
     /// device without one; `None` where the kernel did not say.
     pub link: Option<String>,
+    /// Whether it is isolated: no frames pass between two isolated ports (bridge(8)).
+    pub isolated: bool,
+    /// Whether frames may leave by the port on which they came in (bridge(8), `hairpin`).
+    pub hairpin: bool,
+    /// Spanning-tree state: `forwarding`, `blocking`, `learning`, `listening`, `disabled`; `None`
+    /// where the kernel did not say.
+    pub stp_state: Option<String>,
 }
 
 impl Bridge {

@@ -10,9 +10,11 @@ mod parse;
 mod quantity;
 #[cfg(test)]
 mod tests;
+mod vlan_wish;
 
 pub use merge::merge;
 pub use parse::parse;
+pub use vlan_wish::VlanWish;
 
 use serde::{Deserialize, Serialize};
 

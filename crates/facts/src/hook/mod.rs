@@ -8,6 +8,7 @@
 //! that fails in the phases before a guest runs, makes the start of the guest fail.
 
 pub mod interpreter;
+pub mod network_port;
 pub mod script;
 pub mod selinux;
 pub mod shell;

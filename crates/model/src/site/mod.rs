@@ -86,6 +86,11 @@ pub struct Bmc {
     pub credentials_file: Option<String>,
     /// Command that prints user and password on two lines.
     pub credentials_command: Option<Vec<String>>,
+    /// Redfish: PEM file with the certificate, or its authority, that is trusted instead of the
+    /// system's.
+    pub certificate: Option<String>,
+    /// Redfish: `false` takes any certificate. Whoever stands between can then read the password.
+    pub verify_certificate: Option<bool>,
 }
 
 /// Where a host's interface is plugged in.

@@ -38,7 +38,14 @@ impl Model {
     /// # Errors
     /// What the user named cannot be used, or no host was read.
     pub fn read(input: &Input) -> anyhow::Result<Self> {
-        let estate = input.estate()?;
+        Self::of(input.estate()?)
+    }
+
+    /// Builds from what was read.
+    ///
+    /// # Errors
+    /// No host was read.
+    pub fn of(estate: Estate) -> anyhow::Result<Self> {
         if estate.hosts.is_empty() && estate.site.is_none() {
             bail!("no host was read, and there is no site.toml: there is nothing to build on");
         }

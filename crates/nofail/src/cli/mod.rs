@@ -3,21 +3,32 @@
 pub mod advise;
 pub mod audit;
 pub mod blast;
+pub mod bmc;
 pub mod boot;
 pub mod collect;
 pub mod completions;
+pub mod confirm;
 pub mod cutsets;
 pub mod events;
+pub mod explain;
+pub mod fix;
+pub mod fix_remote;
 pub mod graph;
+pub mod guard;
+pub mod hook;
 pub mod incident;
 pub mod init;
 pub mod model;
+pub mod net;
 pub mod order;
+pub mod plans;
 pub mod read;
 pub mod reboot_check;
+pub mod rollback;
 pub mod rules;
 pub mod shared;
 pub mod switch;
+pub mod vlan;
 pub mod watch;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -108,12 +119,22 @@ pub enum Command {
     Audit(audit::Args),
     /// What is lost with some components, and what does not come back.
     Blast(blast::Args),
+    /// Ask a BMC from outside: would it let you in today?
+    Bmc(bmc::Args),
     /// Foretell the next boot: mounts, delays, emergency mode, guests.
     Boot(boot::Args),
     /// Read a host into a snapshot.
     Collect(collect::Args),
+    /// libvirt's hook that gives guests' ports their VLANs.
+    Hook(hook::Args),
+    /// Mend what the audit finds, with a way back.
+    Fix(fix::Args),
     /// Draft a first site.toml from what is there.
     Init(init::Args),
+    /// Why a guest went down: the most probable cause, with evidence.
+    Explain(explain::Args),
+    /// Stand before the reboot button.
+    Guard(guard::Args),
     /// Find what fails together: exact minimal cut sets.
     Cutsets(cutsets::Args),
     /// Show what the recorder has kept: what happened on this host, and when.
@@ -122,8 +143,12 @@ pub enum Command {
     Incident(incident::Args),
     /// Show what depends on what.
     Model(model::Args),
+    /// Network changes that take themselves back unless confirmed.
+    Net(net::Args),
     /// The start order after everything was down, and circles in it.
     Order(order::Args),
+    /// List the changes that nofail made, or show one.
+    Plans(plans::Args),
     /// Whether a host may be rebooted now.
     RebootCheck(reboot_check::Args),
     /// Show what one parser makes of one file.
@@ -132,6 +157,8 @@ pub enum Command {
     Completions(completions::Completions),
     /// Write the manual pages.
     Man(completions::Man),
+    /// Take a change back.
+    Rollback(rollback::Args),
     /// List the rules, or show one's page.
     Rules(rules::Args),
     /// What the members of an HA group share that fails them together.
@@ -140,6 +167,9 @@ pub enum Command {
     Switch(switch::Args),
     /// The daemon: see what happens on this host, record it, tell people.
     Watch(watch::Args),
+    /// Where frames go, what to change in which order, what survives a boot.
+    /// VLANs from the switch to the guest: where frames go, and what keeps them there.
+    Vlan(vlan::Args),
 }
 
 /// Parses the command line, runs the command, prints errors. Never panics on input.
@@ -149,13 +179,19 @@ pub fn main() -> ExitCode {
     let ended = match &cli.command {
         Command::Advise(args) => advise::run(args, format),
         Command::Blast(args) => blast::run(args, format),
+        Command::Explain(args) => explain::run(args, format),
+        Command::Guard(args) => guard::run(args, format),
         Command::Model(args) => model::run(args, format),
         Command::Order(args) => order::run(args, format),
         Command::RebootCheck(args) => reboot_check::run(args, format),
         Command::Shared(args) => shared::run(args, format),
         Command::Audit(args) => audit::run(args, format),
+        Command::Bmc(args) => bmc::run(args, format),
+        Command::Net(args) => net::run(args, format),
         Command::Boot(args) => boot::run(args, format),
         Command::Collect(args) => collect::run(args, format),
+        Command::Hook(args) => hook::run(args, format),
+        Command::Fix(args) => fix::run(args, format),
         Command::Init(args) => init::run(args, format),
         Command::Cutsets(args) => cutsets::run(args, format),
         Command::Events(args) => events::run(args, format),
@@ -163,9 +199,12 @@ pub fn main() -> ExitCode {
         Command::Read(args) => read::run(args, format),
         Command::Completions(args) => completions::completions(args),
         Command::Man(args) => completions::man(args),
+        Command::Plans(args) => plans::run(args, format),
+        Command::Rollback(args) => rollback::run(args, format),
         Command::Rules(args) => rules::run(args, format),
         Command::Switch(args) => switch::run(args, format),
         Command::Watch(args) => watch::run(args, format),
+        Command::Vlan(args) => vlan::run(args, format),
     };
     match ended {
         Ok(exit) => exit.into(),

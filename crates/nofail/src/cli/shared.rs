@@ -4,7 +4,7 @@ use super::graph::{Common, Model};
 use super::{Exit, Format};
 use crate::{render, wire};
 use analysis::impact::faults::Assume;
-use analysis::impact::shared::{Shared, shared};
+use analysis::impact::shared::{Shared, shared_all};
 use anyhow::bail;
 use model::graph::{Index, Kind, Regime};
 
@@ -81,16 +81,21 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
         again: true,
         ..itself.clone()
     };
-    let mut answers = Vec::new();
-    for group in groups {
-        let ask = |regime, assume: &Assume| shared(&model.graph, group, regime, assume);
-        answers.push(Answer {
+    let ask = |regime, assume: &Assume| shared_all(&model.graph, &groups, regime, assume);
+    let running = ask(Regime::Running, &Assume::default())?;
+    let cold = ask(Regime::Cold, &itself)?;
+    let again = ask(Regime::Cold, &by_hand)?;
+    let answers: Vec<Answer> = groups
+        .into_iter()
+        .zip(running)
+        .zip(cold.into_iter().zip(again))
+        .map(|((group, running), (cold, again))| Answer {
             group,
-            running: ask(Regime::Running, &Assume::default())?,
-            cold: ask(Regime::Cold, &itself)?,
-            again: ask(Regime::Cold, &by_hand)?,
-        });
-    }
+            running,
+            cold,
+            again,
+        })
+        .collect();
     match format {
         Format::Json => wire::print(&wire::shared::Document::of(&model, &answers))?,
         _ => render::print(&render::shared::text(&model, &answers, args.common.why))?,

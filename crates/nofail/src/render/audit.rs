@@ -3,7 +3,9 @@
 use super::style::{Style, colour, paint};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use facts::Evidence;
-use rules::{Audit, Finding, Severity};
+use rayon::prelude::*;
+use rules::{Audit, Finding, NotChecked, Severity};
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Prints an audit.
@@ -18,35 +20,70 @@ pub fn print(audit: &Audit) -> io::Result<()> {
 
 /// The whole text.
 pub fn text(audit: &Audit, colour: bool) -> String {
-    let renderer = if colour {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
-    let mut text = String::new();
-    let mut host = None;
-    for finding in &audit.findings {
-        if host != Some(&finding.host) {
-            host = Some(&finding.host);
-            text.push_str(&format!(
-                "{}\n\n",
-                paint(Style::Bold, &format!("── {} ──", finding.host))
-            ));
-        }
-        text.push_str(&render(finding, &renderer));
-        text.push_str("\n\n");
-    }
+    let mut text = findings(&audit.findings, colour);
     if !audit.not_checked.is_empty() {
         text.push_str(&paint(Style::Bold, "── not checked ──"));
         text.push('\n');
-        for not in &audit.not_checked {
-            text.push_str(&format!("  {}: {}: {}\n", not.host, not.source, not.reason));
+        for alike in audit
+            .not_checked
+            .chunk_by(|a, b| a.host == b.host && a.source == b.source)
+        {
+            not_checked(alike, &mut text);
         }
         text.push('\n');
     }
     text.push_str(&summary(audit));
     text.push('\n');
     text
+}
+
+/// The findings, host by host on every processor.
+fn findings(findings: &[Finding], colour: bool) -> String {
+    let hosts: Vec<&[Finding]> = findings.chunk_by(|a, b| a.host == b.host).collect();
+    let texts: Vec<String> = hosts.par_iter().map(|host| of_host(host, colour)).collect();
+    texts.concat()
+}
+
+fn of_host(findings: &[Finding], colour: bool) -> String {
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    let mut text = String::new();
+    if let Some(first) = findings.first() {
+        text.push_str(&paint(Style::Bold, &format!("── {} ──", first.host)));
+        text.push_str("\n\n");
+    }
+    for finding in findings {
+        text.push_str(&render(finding, &renderer));
+        text.push_str("\n\n");
+    }
+    text
+}
+
+/// How many lines of one host and source are shown.
+const NOT_CHECKED_SHOWN: usize = 8;
+
+/// What of one host's source was not checked: a thousand images without a header are one thing to
+/// a person.
+fn not_checked(alike: &[NotChecked], text: &mut String) {
+    // Folding one line would save none.
+    let shown = if alike.len() <= NOT_CHECKED_SHOWN + 1 {
+        alike.len()
+    } else {
+        NOT_CHECKED_SHOWN
+    };
+    for not in &alike[..shown] {
+        let _ = writeln!(text, "  {}: {}: {}", not.host, not.source, not.reason);
+    }
+    if let (Some(not), more @ 1..) = (alike.first(), alike.len() - shown) {
+        let _ = writeln!(
+            text,
+            "  {}: {}: and {more} more (--format json has all)",
+            not.host, not.source
+        );
+    }
 }
 
 fn render(finding: &Finding, renderer: &Renderer) -> String {

@@ -6,6 +6,9 @@ use std::io::{BufWriter, Write as _};
 /// So many of the most important events are shown.
 const IMPORTANT: usize = 20;
 
+/// Columns of a line.
+const WIDTH: usize = 100;
+
 /// Prints the numbers by order, the single points of failure, and what else was asked for.
 ///
 /// # Errors
@@ -38,8 +41,18 @@ pub fn print(found: &Found<'_>) -> anyhow::Result<()> {
     if found.list {
         writeln!(out, "sets:")?;
         for set in found.solution.sets() {
-            let set: Vec<&str> = set.into_iter().map(name).collect();
-            writeln!(out, "  {}", set.join("  "))?;
+            let mut width = 0;
+            for event in set {
+                let name = name(event);
+                let takes = name.chars().count() + 2;
+                if width > 0 && width + takes > WIDTH {
+                    write!(out, "\n  ")?;
+                    width = 2;
+                }
+                write!(out, "  {name}")?;
+                width += takes;
+            }
+            writeln!(out)?;
         }
     }
     if let Some((top, importance)) = &found.probability {

@@ -3,17 +3,26 @@
 pub mod advise;
 pub mod audit;
 pub mod blast;
+pub mod bmc;
 pub mod boot;
 pub mod cutsets;
 pub mod events;
 pub mod evidence;
+pub mod explain;
+pub mod fix;
+pub mod guard;
+pub mod hook;
 pub mod incident;
 pub mod markdown;
 pub mod model;
+pub mod net;
 pub mod order;
+pub mod plans;
 pub mod reboot_check;
 pub mod shared;
 pub mod style;
+pub mod vlan_map;
+pub mod vlan_plan;
 
 use std::io::Write as _;
 

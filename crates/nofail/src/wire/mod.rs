@@ -4,14 +4,23 @@
 pub mod advise;
 pub mod audit;
 pub mod blast;
+pub mod bmc;
 pub mod boot;
 pub mod cutsets;
 pub mod events;
+pub mod explain;
+pub mod fix;
+pub mod guard;
+pub mod hook;
 pub mod model;
+pub mod net;
 pub mod order;
+pub mod plans;
 pub mod reboot_check;
 pub mod sarif;
 pub mod shared;
+pub mod vlan_map;
+pub mod vlan_plan;
 
 use serde::Serialize;
 use std::io::Write;

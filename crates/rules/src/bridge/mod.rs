@@ -3,8 +3,8 @@
 pub mod default_pvid_1;
 pub mod filtering_off_with_vlans;
 pub mod not_persistent;
-pub(crate) mod path;
-pub(crate) mod persist;
+pub mod path;
+pub mod persist;
 pub mod profile_ignored;
 pub mod pvid_differs_along_path;
 pub mod pvid_differs_from_plan;

@@ -6,7 +6,7 @@ use model::Estate;
 
 /// What becomes of a port's untagged frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Way {
+pub enum Way {
     /// Out and back in one VLAN.
     Fine,
     /// They pass, but in one VLAN on the way out and another on the way back.
@@ -35,7 +35,7 @@ pub(crate) enum Way {
 /// Follows untagged frames of `port` over `uplink`. `native` is the VLAN that the switch sends
 /// and takes untagged; where it is not known, the switch is taken to answer in the form in which
 /// it was asked.
-pub(crate) fn way(port: &Port, uplink: &Port, native: Option<u16>) -> Way {
+pub fn way(port: &Port, uplink: &Port, native: Option<u16>) -> Way {
     let Some(out) = port.pvid else {
         return Way::NoPvid;
     };
@@ -58,7 +58,7 @@ pub(crate) fn way(port: &Port, uplink: &Port, native: Option<u16>) -> Way {
 }
 
 /// The best way over any of the uplinks.
-pub(crate) fn best_way<'a>(
+pub fn best_way<'a>(
     port: &Port,
     uplinks: impl Iterator<Item = &'a Port>,
     native: impl Fn(&Port) -> Option<u16>,
@@ -69,11 +69,7 @@ pub(crate) fn best_way<'a>(
 }
 
 /// The switch port where an uplink is plugged in, as site.toml and a capture tell.
-pub(crate) fn switch_port<'a>(
-    estate: &'a Estate,
-    host: &str,
-    uplink: &str,
-) -> Option<&'a SwitchPort> {
+pub fn switch_port<'a>(estate: &'a Estate, host: &str, uplink: &str) -> Option<&'a SwitchPort> {
     let plugged = estate.site.as_ref()?.hosts.get(host)?.uplinks.get(uplink)?;
     let switch = estate.switches.get(&plugged.switch)?;
     let port = switch.port(plugged.present_port())?;
@@ -85,7 +81,7 @@ pub(crate) fn switch_port<'a>(
 }
 
 /// The VLAN that a switch port takes and sends untagged.
-pub(crate) fn native(port: &SwitchPort) -> Option<u16> {
+pub fn native(port: &SwitchPort) -> Option<u16> {
     match port.mode.as_deref() {
         Some("access") => port.access_vlan,
         _ => port.native_vlan,

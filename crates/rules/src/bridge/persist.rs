@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 /// VLAN state to write down: of a bridge's own entry, or of a port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub struct Wanted {
     /// Whether the bridge filters.
     pub filtering: bool,
     /// PVID of new ports, 0 for none.
@@ -21,7 +21,7 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     /// NetworkManager's list: `100 pvid untagged, 10, 20-30`.
-    pub(crate) fn nm_list(&self) -> String {
+    pub fn nm_list(&self) -> String {
         let mut parts: Vec<String> = self
             .pvid
             .map(|pvid| {
@@ -97,7 +97,7 @@ impl Wanted {
 }
 
 /// How to write the state into a profile. `own` for the bridge's own entry.
-pub(crate) fn remedy(profile: &Profile, device: &str, own: bool, wanted: &Wanted) -> String {
+pub fn remedy(profile: &Profile, device: &str, own: bool, wanted: &Wanted) -> String {
     match profile.kind {
         ProfileKind::Keyfile | ProfileKind::Ifcfg => network_manager(profile, own, wanted),
         ProfileKind::Networkd => {
@@ -166,7 +166,7 @@ fn none_or(pvid: u16) -> String {
 }
 
 /// A word for the shell.
-pub(crate) fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

@@ -1,8 +1,8 @@
 //! What the rules about the boot share: each line of fstab with the unit that systemd makes of it.
 
 use crate::Host;
-use analysis::boot::plan::{LOCAL_FS, PulledIn, Requirement, plan};
-use analysis::boot::{self, UnitPlan, options};
+use analysis::boot::plan::{LOCAL_FS, PulledIn, Requirement};
+use analysis::boot::{UnitPlan, options};
 use facts::Evidence;
 use facts::fstab::Entry;
 use facts::unit::escape;
@@ -10,15 +10,14 @@ use facts::unit::escape;
 /// One line and its unit.
 pub(super) struct Planned<'a> {
     pub entry: &'a Entry,
-    pub plan: UnitPlan,
+    pub plan: &'a UnitPlan,
 }
 
 /// Every line of the host's fstab.
 pub(super) fn lines<'a>(host: &Host<'a>) -> Vec<Planned<'a>> {
-    let entries = &host.snapshot.fstab;
+    let entries = host.snapshot.fstab.iter();
     entries
-        .iter()
-        .zip(plan(entries, &boot::Host::of(host.snapshot)))
+        .zip(host.units())
         .map(|(entry, plan)| Planned { entry, plan })
         .collect()
 }

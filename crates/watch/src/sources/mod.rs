@@ -11,6 +11,7 @@ pub mod mounts;
 pub mod space;
 pub mod switches;
 pub mod systemd;
+pub mod vlans;
 pub mod vrrp;
 
 pub use crate::daemon::supervise::Pulse;
@@ -65,6 +66,7 @@ pub const ALL: &[Source] = &[
     space::SOURCE,
     switches::SOURCE,
     systemd::SOURCE,
+    vlans::SOURCE,
     vrrp::SOURCE,
 ];
 

@@ -177,3 +177,68 @@ fn a_recorded_kernel_agrees_with_bridge_vlan_show() {
     let uplinks: Vec<_> = bridges[0].uplinks().map(|p| p.name.as_str()).collect();
     assert_eq!(uplinks, ["bond0"]);
 }
+
+#[test]
+fn vlan_devices_bonds_and_bridge_ports_tell_their_settings() {
+    let info = |kind: &[u8], data: &[u8]| {
+        nla(
+            IFLA_LINKINFO | 0x8000,
+            &[
+                nla(IFLA_INFO_KIND, kind),
+                nla(IFLA_INFO_DATA | 0x8000, data),
+            ]
+            .concat(),
+        )
+    };
+    let vlan = [
+        nla(IFLA_VLAN_ID, &100_u16.to_ne_bytes()),
+        nla(IFLA_VLAN_PROTOCOL, &[0x81, 0]),
+    ];
+    let bond = [
+        nla(IFLA_BOND_MODE, &[1]),
+        nla(IFLA_BOND_ACTIVE_SLAVE, &9_u32.to_ne_bytes()),
+    ];
+    let port = [
+        nla(IFLA_BRPORT_STATE, &[3]),
+        nla(IFLA_BRPORT_ISOLATED, &[1]),
+    ]
+    .concat();
+    let slave = |kind: &[u8]| {
+        nla(
+            IFLA_LINKINFO,
+            &[nla(4, kind), nla(IFLA_INFO_SLAVE_DATA, &port)].concat(),
+        )
+    };
+    let all = [
+        newlink(
+            0,
+            1,
+            &[
+                nla(IFLA_IFNAME, b"e.100\0"),
+                info(b"vlan\0", &vlan.concat()),
+            ],
+        ),
+        newlink(
+            0,
+            2,
+            &[
+                nla(IFLA_IFNAME, b"bond0\0"),
+                info(b"bond\0", &bond.concat()),
+            ],
+        ),
+        newlink(0, 3, &[nla(IFLA_IFNAME, b"vnet0\0"), slave(b"bridge\0")]),
+        newlink(0, 4, &[nla(IFLA_IFNAME, b"eno1\0"), slave(b"bond\0")]),
+    ]
+    .concat();
+    let links = links(&all, &[], &|_| false).unwrap();
+    assert_eq!(links[0].vlan, Some(100));
+    assert_eq!(links[0].protocol.as_deref(), Some("802.1Q"));
+    assert_eq!(links[1].mode.as_deref(), Some("active-backup"));
+    assert_eq!(links[1].active, Some(9));
+    assert_eq!(links[2].stp_state.as_deref(), Some("forwarding"));
+    assert!(links[2].isolated && !links[2].hairpin);
+    assert_eq!(
+        (links[3].isolated, links[3].stp_state.as_deref()),
+        (false, None)
+    );
+}

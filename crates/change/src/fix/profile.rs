@@ -1,0 +1,44 @@
+//! Network profiles: readable by NetworkManager, and with the VLAN state that the bridge needs.
+//! The running state is not touched: that is `nofail net apply`.
+
+use super::{Case, Remedy};
+use crate::plan::{Act, Again, Command, Run};
+
+/// Root's, and nobody else's to read: NetworkManager ignores other profiles.
+pub(super) fn readable(case: &Case<'_>) -> Remedy {
+    let Some(path) = case.finding.evidence.first().map(|e| e.file.clone()) else {
+        return super::by_hand(case.finding);
+    };
+    let Ok(stat) = case.reader.stat(&path) else {
+        return super::by_hand(case.finding);
+    };
+    // Of the reasons to ignore a profile only these are owner and mode.
+    if stat.uid == 0 && stat.mode & 0o077 == 0 {
+        return super::by_hand(case.finding);
+    }
+    let mut acts = vec![Act::Attributes {
+        path: path.clone(),
+        mode: Some(0o600),
+        owner: Some((0, 0)),
+        label: None,
+    }];
+    if case.runs("nmcli") {
+        acts.push(load(&path));
+    }
+    Remedy::Do { acts, safe: true }
+}
+
+/// Has NetworkManager read a profile again; no connection changes by that (nmcli(1)).
+fn load(path: &str) -> Act {
+    Act::Run(Run {
+        command: Command::new(["nmcli", "connection", "load", path]),
+        undo: Again::Last,
+        seconds: 30,
+        ..Run::default()
+    })
+}
+
+/// VLAN state of a bridge.
+pub(super) fn vlans(case: &Case<'_>) -> Remedy {
+    super::by_hand(case.finding)
+}

@@ -1,0 +1,263 @@
+//! The ends of a change: confirmed, taken back, or watched until one of the two.
+
+use super::{State, told};
+use crate::cli::{Exit, Format};
+use crate::{render, wire};
+use anyhow::{Context, bail};
+use change::net::record::{Handle, Phase, Progress};
+use change::net::session::{Connection, boot_id};
+use change::net::{deadman, persist, read, run as runner};
+use std::time::{Duration, Instant};
+
+/// Flags of `rollback` and `status`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Which change; the unfinished one, else the last.
+    pub id: Option<String>,
+    /// Where the records lie.
+    #[command(flatten)]
+    pub state: State,
+}
+
+/// Flags of `nofail net confirm`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Confirm from a connection that was made after the change: a new SSH session, not a window of tmux,
+not a shared (ControlMaster) one. That it could be made is the proof.
+
+Exit code: 0 confirmed and written, 1 taken back instead, 2 could not run, 3 refused.")]
+pub struct ConfirmArgs {
+    /// Which change; the unfinished one.
+    pub id: Option<String>,
+    /// I sit at the console, and have seen that the host can be reached.
+    #[arg(long)]
+    pub console: bool,
+    /// Where the records lie.
+    #[command(flatten)]
+    pub state: State,
+}
+
+/// `nofail net confirm`.
+///
+/// # Errors
+/// There is nothing to confirm, or its record cannot be used.
+pub fn confirm(args: &ConfirmArgs, format: Format) -> anyhow::Result<Exit> {
+    let Some(handle) = args.state.store().pick(args.id.as_deref())? else {
+        bail!("there is no change to confirm");
+    };
+    let record = handle.record()?;
+    let progress = still_probing(&handle)?;
+    if progress.phase != Phase::Waiting {
+        bail!(
+            "the change {} is {}{}",
+            handle.id,
+            progress.phase.text(),
+            progress.why.map(|w| format!(": {w}")).unwrap_or_default()
+        );
+    }
+    let variable = std::env::var("SSH_CONNECTION").ok();
+    let connection = Connection::current(variable.as_deref());
+    if !args.console
+        && let Some(why) = connection.why_not_new(&record.connection, progress.applied)
+    {
+        eprintln!(
+            "nofail: not confirmed: {why}\n  confirm from a new SSH connection, or at the console with --console"
+        );
+        return Ok(Exit::Unsafe);
+    }
+    handle.advance(&[Phase::Waiting], Phase::Confirming, None)?;
+    let written = persist::write(&record, &handle).map_err(|e| deadman::chain(&e));
+    let checked = written.and_then(|()| in_profile(&handle));
+    if let Err(why) = checked {
+        handle.advance(
+            &[Phase::Confirming],
+            Phase::Failed,
+            Some(format!("the profile: {why}")),
+        )?;
+        let phase = settled(&handle, Duration::from_secs(60))?;
+        show(&handle, phase.phase, phase.why.as_deref(), format)?;
+        return Ok(Exit::Found);
+    }
+    handle.advance(&[Phase::Confirming], Phase::Confirmed, None)?;
+    deadman::remove_boot_unit(&record);
+    show(&handle, Phase::Confirmed, None, format)?;
+    Ok(Exit::Good)
+}
+
+/// Whether the profiles now say what was confirmed: nothing is left to write.
+fn in_profile(handle: &Handle) -> Result<(), String> {
+    let record = handle.record().map_err(|e| deadman::chain(&e))?;
+    if record.persist.is_empty() {
+        return Ok(());
+    }
+    let reader = ::collect::LocalReader::live().map_err(|e| e.to_string())?;
+    let snapshot = ::collect::collect(&reader, &::collect::Options::default());
+    let left = persist::writing(
+        &snapshot.profiles,
+        // Only VLANs are read back this way; addresses nmcli itself has checked.
+        &record.target,
+        &record.target,
+        &record.devices,
+    );
+    match left.commands.first() {
+        None => Ok(()),
+        Some(words) => Err(format!(
+            "it does not hold what was written: {}",
+            words.join(" ")
+        )),
+    }
+}
+
+/// Probing may take a moment: whoever confirms at once waits for it.
+fn still_probing(handle: &Handle) -> anyhow::Result<Progress> {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let progress = handle.progress()?;
+        let early = matches!(progress.phase, Phase::Applying | Phase::Applied);
+        if !early || Instant::now() > end {
+            return Ok(progress);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Waits until a change that goes back has ended.
+fn settled(handle: &Handle, patience: Duration) -> anyhow::Result<Progress> {
+    let end = Instant::now() + patience;
+    loop {
+        let progress = handle.progress()?;
+        if progress.phase.is_end() || Instant::now() > end {
+            return Ok(progress);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// `nofail net rollback`.
+///
+/// # Errors
+/// The old state is not wholly back.
+pub fn rollback(args: &Args, format: Format) -> anyhow::Result<Exit> {
+    let Some(handle) = args.state.store().pick(args.id.as_deref())? else {
+        render::print("there is no change to take back\n")?;
+        return Ok(Exit::Good);
+    };
+    let progress = handle.progress()?;
+    if progress.phase == Phase::Restored {
+        show(&handle, Phase::Restored, progress.why.as_deref(), format)?;
+        return Ok(Exit::Good);
+    }
+    let record = handle.record()?;
+    deadman::restore_until(&handle, &record, Duration::from_secs(10))
+        .with_context(|| format!("the change {} is not wholly taken back", handle.id))?;
+    show(&handle, Phase::Restored, None, format)?;
+    Ok(Exit::Good)
+}
+
+/// `nofail net status`.
+///
+/// # Errors
+/// A record cannot be used.
+pub fn status(args: &Args, format: Format) -> anyhow::Result<Exit> {
+    let Some(handle) = args.state.store().pick(args.id.as_deref())? else {
+        render::print("there was no change\n")?;
+        return Ok(Exit::Good);
+    };
+    let progress = handle.progress()?;
+    match format {
+        Format::Json => wire::print(&wire::net::Status::of(
+            &handle.id,
+            progress.phase,
+            progress.why.as_deref(),
+            &handle.log(),
+        ))?,
+        _ => render::print(&render::net::status(&handle, &progress))?,
+    }
+    Ok(if progress.phase.is_end() {
+        Exit::Good
+    } else {
+        Exit::Found
+    })
+}
+
+fn show(handle: &Handle, phase: Phase, why: Option<&str>, format: Format) -> anyhow::Result<()> {
+    match format {
+        Format::Json => wire::print(&wire::net::Status::of(
+            &handle.id,
+            phase,
+            why,
+            &handle.log(),
+        )),
+        _ => render::print(&render::net::ended(&handle.id, phase, why)),
+    }
+}
+
+/// The process that stands by.
+///
+/// # Errors
+/// Its record cannot be used, or the old state is not wholly back.
+pub fn dead_man(args: &Args) -> anyhow::Result<Exit> {
+    let handle = args.state.store().pick(args.id.as_deref())?;
+    let handle = handle.context("no change is named")?;
+    if !deadman::detach(&handle, &args.state.directory())? {
+        return Ok(Exit::Good);
+    }
+    match deadman::watch(&handle) {
+        Ok(_) => Ok(Exit::Good),
+        Err(error) => {
+            handle.note(&told(&error));
+            Err(error.into())
+        }
+    }
+}
+
+/// After a reboot in the middle: devices come up one after another, so what is to be restored is
+/// waited for.
+///
+/// # Errors
+/// As [`dead_man`].
+pub fn after_boot(args: &Args) -> anyhow::Result<Exit> {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let handle = args.state.store().pick(args.id.as_deref())?;
+    let handle = handle.context("no change is named")?;
+    let record = handle.record()?;
+    let phase = handle.progress()?.phase;
+    if phase.is_end() {
+        deadman::remove_boot_unit(&record);
+        return Ok(Exit::Good);
+    }
+    if record.boot_id == boot_id() {
+        // No reboot: the process that stands by does it.
+        return Ok(Exit::Good);
+    }
+    let open = [
+        Phase::Prepared,
+        Phase::Applying,
+        Phase::Applied,
+        Phase::Waiting,
+        Phase::Confirming,
+        Phase::Restoring,
+        Phase::RestoreFailed,
+        Phase::Failed,
+    ];
+    handle.advance(
+        &open,
+        Phase::Failed,
+        Some("the host was rebooted in the middle".to_owned()),
+    )?;
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let now = read::state(runner::DEADLINE)?;
+        let hardware = |name: &&String| {
+            let device = record.before.devices.get(*name);
+            device.is_some_and(|d| d.bridge.is_none() && d.role != Some(facts::bridge::Role::Guest))
+        };
+        let mut awaited = record.devices.iter().filter(hardware);
+        if awaited.all(|name| now.devices.contains_key(name)) || Instant::now() > end {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    deadman::restore_until(&handle, &record, PATIENCE)?;
+    Ok(Exit::Good)
+}

@@ -1,0 +1,218 @@
+//! Why the hook did not fire: every link of the chain, and one cause at the end. Pure; [`look`]
+//! reads what it judges.
+
+pub mod avc;
+pub mod look;
+
+use crate::wire::hook::{GuestRow, Verified};
+use avc::Denial;
+use facts::Snapshot;
+use facts::hook::HookScript;
+use rules::engine::Audit;
+
+/// The rules of area `hook` that explain a silence, the likeliest cause first.
+const CAUSES: &[&str] = &[
+    "hook/not-executable",
+    "hook/bad-interpreter",
+    "hook/syntax-error",
+    "hook/wrong-selinux-label",
+    "hook/selinux-boolean-off",
+    "hook/newer-than-daemon",
+    "hook/phase-not-handled",
+    "hook/calls-virsh",
+    "hook/absent-though-needed",
+];
+
+/// What is ruled out by a rule's silence.
+fn ruled_out_by(rule: &str) -> &'static str {
+    match rule {
+        "hook/not-executable" => "the execute bit is set",
+        "hook/bad-interpreter" => "its interpreter is there, and its first line ends as it should",
+        "hook/syntax-error" => "its shell finds no error in it",
+        "hook/wrong-selinux-label" => "SELinux: its label is the policy's",
+        "hook/selinux-boolean-off" => "SELinux: no boolean keeps the daemon from running it",
+        "hook/newer-than-daemon" => "the daemon looked for hooks after it was there",
+        "hook/phase-not-handled" => "it acts when a guest starts",
+        "hook/calls-virsh" => "it does not call libvirt, which waits for it",
+        _ => "no guest lacks a hook that it needs",
+    }
+}
+
+/// What a look at one thing gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// It is as it should be: what is ruled out.
+    Good(String),
+    /// It explains the silence.
+    Bad(String),
+    /// It could not be told, and why.
+    NotChecked(String),
+}
+
+/// What was found beside the snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Looked {
+    /// Looks of [`look`], in the order of the chain.
+    pub checks: Vec<Check>,
+    /// What SELinux refused lately, concerning hooks; or why that is not known.
+    pub denials: Option<Result<Vec<Denial>, String>>,
+    /// What the start of a throw-away guest showed.
+    pub probe: Option<Check>,
+    /// Running guests: last firing, ports.
+    pub guests: Vec<GuestRow>,
+}
+
+/// Joins everything into one verdict.
+pub fn judge(snapshot: &Snapshot, audit: &Audit, looked: Looked) -> Verified {
+    let mut verified = Verified::new(&snapshot.host);
+    verified.scripts = snapshot.hooks.scripts.iter().map(described).collect();
+    verified.guests = looked.guests;
+    let mut causes: Vec<String> = Vec::new();
+    let mut sort = |check: Check, verified: &mut Verified| match check {
+        Check::Good(text) => verified.ruled_out.push(text),
+        Check::Bad(text) => causes.push(text),
+        Check::NotChecked(text) => verified.not_checked.push(text),
+    };
+    let qemu: Vec<&HookScript> = snapshot
+        .hooks
+        .scripts
+        .iter()
+        .filter(|s| s.hook == "qemu")
+        .collect();
+    for check in [there(&qemu), directory(snapshot, &qemu)] {
+        sort(check, &mut verified);
+    }
+    for check in looked.checks {
+        sort(check, &mut verified);
+    }
+    for rule in CAUSES {
+        if qemu.is_empty() && *rule != "hook/absent-though-needed" {
+            continue;
+        }
+        sort(by_rule(rule, audit), &mut verified);
+    }
+    if let Some(denials) = looked.denials {
+        sort(denied(denials), &mut verified);
+    }
+    for missing in audit.not_checked.iter().filter(|n| n.source != "host") {
+        verified
+            .not_checked
+            .push(format!("{}: {}", missing.source, missing.reason));
+    }
+    verified.not_checked.dedup();
+    let silent = audit.findings.iter().find(|f| f.rule == "hook/never-fired");
+    let traced = !snapshot.hooks.traces.is_empty() && silent.is_none();
+    match looked.probe {
+        Some(Check::Good(text)) => {
+            verified.fires = "yes";
+            verified.proof = Some(text);
+            // What fires has no cause not to.
+            verified.also = std::mem::take(&mut causes);
+        }
+        Some(Check::Bad(text)) => {
+            verified.fires = "no";
+            verified.proof = Some(text.clone());
+            causes.push(text);
+        }
+        Some(Check::NotChecked(text)) => verified.not_checked.push(text),
+        None if traced && causes.is_empty() => {
+            verified.fires = "yes";
+            let guests: Vec<&str> = snapshot
+                .hooks
+                .traces
+                .iter()
+                .map(|t| t.guest.as_str())
+                .collect();
+            verified.proof = Some(format!("it left a trace for {}", guests.join(", ")));
+        }
+        None => {}
+    }
+    if let Some(finding) = silent {
+        verified.fires = "no";
+        causes.push(finding.message.clone());
+    }
+    let mut causes = causes.into_iter();
+    verified.cause = causes.next();
+    verified.also.extend(causes);
+    if verified.cause.is_some() {
+        verified.fires = "no";
+    }
+    verified
+}
+
+fn described(script: &HookScript) -> String {
+    let label = script.label.known().map(|l| format!(", {l}"));
+    format!(
+        "{} (mode {:04o}, owner {}:{}{})",
+        script.path,
+        script.mode,
+        script.uid,
+        script.gid,
+        label.unwrap_or_default()
+    )
+}
+
+fn there(qemu: &[&HookScript]) -> Check {
+    match qemu {
+        [] => Check::Bad(
+            "there is no qemu hook: `nofail hook install --site site.toml` puts one there"
+                .to_owned(),
+        ),
+        scripts => {
+            let paths: Vec<&str> = scripts.iter().map(|s| s.path.as_str()).collect();
+            Check::Good(format!("it is there: {}", paths.join(", ")))
+        }
+    }
+}
+
+/// Whether this libvirt reads the directory that the only hooks lie in.
+fn directory(snapshot: &Snapshot, qemu: &[&HookScript]) -> Check {
+    let version = snapshot.libvirt_version.as_deref();
+    let numbers = version.and_then(|version| {
+        let mut parts = version.split('.').map(str::parse::<u32>);
+        Some((parts.next()?.ok()?, parts.next()?.ok()?))
+    });
+    let below = !qemu.is_empty() && qemu.iter().all(|s| s.path.contains("/qemu.d/"));
+    match (numbers, version) {
+        (Some(numbers), Some(version)) if below && numbers < (6, 5) => Check::Bad(format!(
+            "libvirt {version} does not read qemu.d (6.5 and later do): the script must be \
+             /etc/libvirt/hooks/qemu"
+        )),
+        (Some(_), Some(version)) => {
+            Check::Good(format!("libvirt {version} looks where the script lies"))
+        }
+        _ if below => Check::NotChecked(
+            "whether this libvirt reads qemu.d: its version could not be told".to_owned(),
+        ),
+        _ => Check::Good("libvirt looks where the script lies".to_owned()),
+    }
+}
+
+fn by_rule(rule: &str, audit: &Audit) -> Check {
+    match audit.findings.iter().find(|f| f.rule == rule) {
+        Some(finding) => Check::Bad(match &finding.fix {
+            Some(fix) => format!("{}; mended by: {fix}", finding.message),
+            None => finding.message.clone(),
+        }),
+        None => match audit.not_checked.iter().find(|n| n.source == rule) {
+            Some(missing) => Check::NotChecked(format!("{rule}: {}", missing.reason)),
+            None => Check::Good(ruled_out_by(rule).to_owned()),
+        },
+    }
+}
+
+fn denied(denials: Result<Vec<Denial>, String>) -> Check {
+    match denials {
+        Ok(denials) => match denials.last() {
+            Some(last) => Check::Bad(format!(
+                "SELinux refused it {} time(s), the last: {last}",
+                denials.len()
+            )),
+            None => Check::Good("SELinux refused nothing that concerns hooks".to_owned()),
+        },
+        Err(reason) => Check::NotChecked(format!("denials of SELinux: {reason}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

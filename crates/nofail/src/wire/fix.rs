@@ -1,0 +1,111 @@
+//! `nofail.fix/1`.
+
+use change::Plan;
+use change::fix::search::{Found, Left, word};
+use change::fix::verify::Verdict;
+use change::journal::Record;
+use serde::Serialize;
+
+/// The whole answer.
+#[derive(Debug, Serialize)]
+pub struct Document {
+    schema: &'static str,
+    host: String,
+    plan: Option<String>,
+    applied: bool,
+    steps: Vec<Step>,
+    refused: Vec<Item>,
+    on_request: Vec<Item>,
+    by_hand: Vec<Item>,
+    new_findings: Vec<String>,
+    not_checked: Vec<String>,
+    checks: Vec<Check>,
+    boot: Boot,
+}
+
+#[derive(Debug, Serialize)]
+struct Step {
+    what: String,
+    rule: Option<String>,
+    rules: Vec<String>,
+    safe: bool,
+    state: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Item {
+    rule: &'static str,
+    subject: String,
+    message: String,
+    steps: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Check {
+    verdict: &'static str,
+    text: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Boot {
+    before: Option<&'static str>,
+    after: Option<&'static str>,
+}
+
+fn items(left: &[Left]) -> Vec<Item> {
+    left.iter()
+        .map(|left| Item {
+            rule: left.rule,
+            subject: left.subject.clone(),
+            message: left.message.clone(),
+            steps: left.steps.clone(),
+        })
+        .collect()
+}
+
+impl Document {
+    /// What was found and what became of it; `record` where the plan was applied.
+    pub fn of(plan: &Plan, record: Option<&Record>, found: &Found, verdicts: &[Verdict]) -> Self {
+        let outcome = |boot: &Option<analysis::boot::Boot>| boot.as_ref().map(|b| word(b.outcome));
+        let state = |index| record.map_or("planned", |r| r.step_state(index));
+        Self {
+            schema: "nofail.fix/1",
+            host: found.host.clone(),
+            plan: record.map(|r| r.plan.id.to_string()),
+            applied: record.is_some(),
+            steps: plan
+                .steps
+                .iter()
+                .enumerate()
+                .map(|(index, step)| Step {
+                    what: step.what.clone(),
+                    rule: step.rules.first().cloned(),
+                    rules: step.rules.clone(),
+                    safe: step.safe,
+                    state: state(index),
+                })
+                .collect(),
+            refused: items(&found.refused),
+            on_request: items(&found.on_request),
+            by_hand: items(&found.by_hand),
+            new_findings: found.new.clone(),
+            not_checked: found.not_checked.clone(),
+            checks: verdicts
+                .iter()
+                .map(|verdict| match verdict {
+                    Verdict::Agrees(text) => ("agrees", text),
+                    Verdict::NotAsked(text) => ("not-asked", text),
+                    Verdict::Objects(text) => ("objects", text),
+                })
+                .map(|(verdict, text)| Check {
+                    verdict,
+                    text: text.clone(),
+                })
+                .collect(),
+            boot: Boot {
+                before: outcome(&found.boot_before),
+                after: outcome(&found.boot_after),
+            },
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `nofail.plans/1`, `nofail.plan-record/1` and `nofail.rollback/1`.
+
+use change::journal::{Listed, Record};
+use serde::Serialize;
+
+/// `nofail plans`.
+#[derive(Debug, Serialize)]
+pub struct List {
+    schema: &'static str,
+    plans: Vec<Row>,
+    unreadable: Vec<Unreadable>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    id: String,
+    host: String,
+    title: String,
+    who: String,
+    when: String,
+    from: String,
+    reason: Option<String>,
+    status: &'static str,
+    steps: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Unreadable {
+    id: String,
+    reason: String,
+}
+
+/// `nofail plans show`.
+#[derive(Debug, Serialize)]
+pub struct One {
+    schema: &'static str,
+    #[serde(flatten)]
+    row: Row,
+    step_list: Vec<Step>,
+}
+
+#[derive(Debug, Serialize)]
+struct Step {
+    what: String,
+    rules: Vec<String>,
+    safe: bool,
+    state: &'static str,
+}
+
+/// `nofail rollback`.
+#[derive(Debug, Serialize)]
+pub struct RolledBack {
+    schema: &'static str,
+    plan: Option<String>,
+    rolled_back: bool,
+    steps: Vec<String>,
+}
+
+fn row(record: &Record) -> Row {
+    let plan = &record.plan;
+    Row {
+        id: plan.id.to_string(),
+        host: plan.host.clone(),
+        title: plan.title.clone(),
+        who: plan.origin.who.clone(),
+        when: plan.origin.when.clone(),
+        from: plan.origin.from.clone(),
+        reason: plan.origin.reason.clone(),
+        status: record.status().name(),
+        steps: plan.steps.len(),
+    }
+}
+
+impl From<&[Listed]> for List {
+    fn from(all: &[Listed]) -> Self {
+        let mut list = Self {
+            schema: "nofail.plans/1",
+            plans: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        for (id, record) in all {
+            match record {
+                Ok(record) => list.plans.push(row(record)),
+                Err(error) => list.unreadable.push(Unreadable {
+                    id: id.to_string(),
+                    reason: change::error::chain(error),
+                }),
+            }
+        }
+        list
+    }
+}
+
+impl From<&Record> for One {
+    fn from(record: &Record) -> Self {
+        let steps = record.plan.steps.iter().enumerate();
+        Self {
+            schema: "nofail.plan-record/1",
+            row: row(record),
+            step_list: steps
+                .map(|(index, step)| Step {
+                    what: step.what.clone(),
+                    rules: step.rules.clone(),
+                    safe: step.safe,
+                    state: record.step_state(index),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl RolledBack {
+    /// There was nothing to take back.
+    pub fn nothing() -> Self {
+        Self {
+            schema: "nofail.rollback/1",
+            plan: None,
+            rolled_back: false,
+            steps: Vec::new(),
+        }
+    }
+
+    /// What was or would be done.
+    pub fn of(record: &Record, steps: Vec<String>, rolled_back: bool) -> Self {
+        Self {
+            schema: "nofail.rollback/1",
+            plan: Some(record.plan.id.to_string()),
+            rolled_back,
+            steps,
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Ports that look like guests', and the hook called as libvirt calls it.
+
+use crate::{NOFAIL, RUN, SITE, carry, vlans};
+use lab::{Lab, Machine, NfsServer};
+
+const RIGHT: &str = "10,20,30,40,100 pvid untagged,110,120";
+
+/// A bridge with `$1` ports as taps are when a guest starts, and the live XML of guests: ten ports
+/// for `bind-01`, one each for g10, g11, ….
+const SET_UP: &str = r#"set -e
+cat > /root/ports <<'END'
+set -e
+ip link del br-mgmt 2>/dev/null || true
+for v in $(ls /sys/class/net | grep ^vnet); do echo "link del $v"; done | ip -batch -
+ip link add br-mgmt type bridge vlan_filtering 1 vlan_default_pvid 1
+ip link set br-mgmt up
+for i in $(seq 0 $(($1 - 1))); do echo "link add vnet$i type veth peer name p$i"; done > /run/add
+for i in $(seq 0 $(($1 - 1))); do echo "link set vnet$i master br-mgmt up"; done >> /run/add
+ip -batch /run/add
+END
+cat > /root/reset <<'END'
+for i in $(seq 0 $(($1 - 1))); do
+    echo "link set vnet$i nomaster"; echo "link set vnet$i master br-mgmt"
+done > /run/reset
+ip -batch /run/reset
+END
+interface() { cat <<END
+    <interface type='bridge'><mac address='52:54:00:00:00:$(printf %02x $1)'/>
+      <source bridge='br-mgmt'/><target dev='vnet$1'/><model type='virtio'/>
+    </interface>
+END
+}
+domain() { # NAME FIRST LAST
+    echo "<domain type='qemu' id='1'><name>$1</name><memory unit='KiB'>65536</memory>"
+    echo "<os><type arch='x86_64' machine='q35'>hvm</type></os><devices>"
+    for i in $(seq $2 $3); do interface $i; done
+    echo "</devices></domain>"
+}
+domain bind-01 0 9 > /root/bind-01.xml
+for i in $(seq 10 59); do domain g$i $i $i > /root/g$i.xml; done
+"#;
+
+/// The same job as hooks on the day did it: one `bridge` for each VLAN, one `logger` for each port.
+const SHELL_HOOK: &str = r#"#!/bin/bash
+[ "$2" = start ] || exit 0
+for port in $(sed -n "s/.*<target dev='\(vnet[0-9]*\)'.*/\1/p"); do
+    bridge vlan add dev "$port" vid 100 pvid untagged
+    for vid in 10 20 30 40 110 120; do bridge vlan add dev "$port" vid "$vid"; done
+    bridge vlan del dev "$port" vid 1
+    logger -t "libvirt-hook[$1]" "set VLANs of $port: $(bridge vlan show dev "$port" | tr '\n' ' ')"
+done
+"#;
+
+/// Seconds of each of five runs of `$*` on ten fresh ports.
+const TIMED: &str = r#"
+for n in 1 2 3 4 5; do
+    bash /root/reset 10
+    from=$EPOCHREALTIME
+    "$@" bind-01 start begin - < /root/bind-01.xml
+    to=$EPOCHREALTIME
+    echo $(( ${to/./} - ${from/./} ))
+done"#;
+
+fn expect_all(machine: &Machine, count: usize) {
+    let now = vlans(machine);
+    for port in 0..count {
+        assert_eq!(now[&format!("vnet{port}")], RIGHT, "vnet{port}: {now:?}");
+    }
+}
+
+#[test]
+fn the_hook_sets_ports_in_time_whatever_hangs() {
+    let nas = NfsServer::start(&["vms"]).unwrap();
+    let machine = Lab::host().unwrap();
+    carry(&machine);
+    machine.ok(SET_UP).unwrap();
+    machine.put("/root/hook.sh", SHELL_HOOK.as_bytes()).unwrap();
+    machine.put("/root/timed", TIMED.as_bytes()).unwrap();
+    machine.ok("bash /root/ports 10").unwrap();
+    sets_reads_back_and_logs(&machine);
+    many_times_faster_than_a_shell(&machine);
+    policies(&machine);
+    hanging_input_journal_and_files(&machine, &nas);
+    fifty_at_once(&machine);
+}
+
+fn sets_reads_back_and_logs(machine: &Machine) {
+    let before = vlans(machine);
+    assert_eq!(before["vnet3"], "1 pvid untagged", "{before:?}");
+    // Before there are devices, and after they are gone, nothing is touched.
+    for phase in [
+        "prepare begin",
+        "restore begin",
+        "stopped end",
+        "release end",
+    ] {
+        let hook = format!("{NOFAIL} hook run bind-01 {phase} - < /root/bind-01.xml 2>&1");
+        assert_eq!(machine.ok(&hook).unwrap(), "", "{phase}");
+    }
+    assert_eq!(vlans(machine), before);
+    let hook = format!("{NOFAIL} hook run -- bind-01 start begin - < /root/bind-01.xml 2>&1");
+    assert_eq!(machine.ok(&hook).unwrap(), "", "nothing on standard output");
+    expect_all(machine, 10);
+    let again = format!("{NOFAIL} hook run bind-01 started begin - < /root/bind-01.xml 2>&1");
+    assert_eq!(machine.ok(&again).unwrap(), "");
+    let log = machine
+        .ok("journalctl --sync; journalctl -t nofail-hook -o json --no-pager")
+        .unwrap();
+    let entries: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |phase: &str, result: &str| {
+        let fits = |e: &&serde_json::Value| e["PHASE"] == phase && e["RESULT"] == result;
+        entries.iter().filter(fits).collect::<Vec<_>>()
+    };
+    let changed = of("start", "changed");
+    assert_eq!(changed.len(), 10, "{log}");
+    let entry = changed.iter().find(|e| e["PORT"] == "vnet7").unwrap();
+    assert_eq!(entry["GUEST"], "bind-01");
+    assert_eq!(entry["BRIDGE"], "br-mgmt");
+    assert_eq!(entry["BEFORE"], "1 pvid untagged");
+    assert_eq!(entry["AFTER"], "100 pvid untagged, 10,20,30,40,110,120");
+    assert_eq!(of("started", "already-so").len(), 10, "{log}");
+    // A plan of the guest's own.
+    machine
+        .ok(&format!(
+            "sed s/bind-01/vyos-01/ /root/bind-01.xml | {NOFAIL} hook run vyos-01 started begin -"
+        ))
+        .unwrap();
+    assert_eq!(vlans(machine)["vnet0"], "10,20,100 pvid untagged");
+    // Typed by hand, in part wrong: what is too much goes, what is missing comes.
+    machine
+        .ok("bridge vlan add dev vnet0 vid 1 pvid untagged; bridge vlan add dev vnet0 vid 500-600")
+        .unwrap();
+    machine.ok(&hook).unwrap();
+    expect_all(machine, 10);
+}
+
+fn many_times_faster_than_a_shell(machine: &Machine) {
+    let median = |command: &str| {
+        let output = machine
+            .run(&format!("bash /root/timed {command}"), RUN)
+            .unwrap();
+        assert_eq!(output.code, 0, "{output:?}");
+        let mut times: Vec<u64> = output
+            .stdout
+            .lines()
+            .map(|line| line.parse().unwrap())
+            .collect();
+        times.sort_unstable();
+        expect_all(machine, 10);
+        times[2]
+    };
+    let (ours, shell) = (
+        median(&format!("{NOFAIL} hook run")),
+        median("bash /root/hook.sh"),
+    );
+    let ratio = shell as f64 / ours as f64;
+    println!(
+        "10 ports: nofail {ours} us, shell with bridge and logger {shell} us: {ratio:.0} times"
+    );
+    assert!(ratio >= 30.0, "{ours} us against {shell} us");
+}
+
+/// What comes of a plan that cannot be met.
+fn policies(machine: &Machine) {
+    let gone = "sed s/vnet3/vnet99/ /root/bind-01.xml";
+    for (policy, operation, code) in [
+        ("allow", "start", 0),
+        ("block", "start", 1),
+        // A guest that runs is never ended.
+        ("block", "started", 0),
+        ("block", "reconnect", 0),
+    ] {
+        let command =
+            format!("{gone} | {NOFAIL} hook run --policy {policy} bind-01 {operation} begin -");
+        let output = machine.run(&command, RUN).unwrap();
+        assert_eq!(output.code, code, "{policy} {operation}: {output:?}");
+        assert_eq!(output.stdout, "");
+        assert_eq!(output.stderr.contains("vnet99"), code == 1, "{output:?}");
+    }
+    for (broken, word) in [
+        ("[bridges", "site.toml:1:"),
+        ("", "site.toml: No such file"),
+    ] {
+        if broken.is_empty() {
+            machine.ok("rm /etc/nofail/site.toml").unwrap();
+        } else {
+            machine
+                .put("/etc/nofail/site.toml", broken.as_bytes())
+                .unwrap();
+        }
+        let command =
+            format!("{NOFAIL} hook run --policy block bind-01 prepare begin - < /root/bind-01.xml");
+        let output = machine.run(&command, RUN).unwrap();
+        assert_eq!(output.code, 1, "{output:?}");
+        assert!(output.stderr.contains(word), "{output:?}");
+    }
+    machine
+        .put("/etc/nofail/site.toml", SITE.as_bytes())
+        .unwrap();
+}
+
+/// Microseconds that a command takes inside, and its exit code.
+fn timed(machine: &Machine, command: &str) -> (u64, String) {
+    let output = machine
+        .run(
+            &format!("from=$EPOCHREALTIME; {command}; code=$?; to=$EPOCHREALTIME; echo $code $(( ${{to/./}} - ${{from/./}} ))"),
+            RUN,
+        )
+        .unwrap();
+    let last = output.stdout.lines().last().unwrap().to_owned();
+    let (code, time) = last.split_once(' ').unwrap();
+    (time.parse().unwrap(), code.to_owned())
+}
+
+fn hanging_input_journal_and_files(machine: &Machine, nas: &NfsServer) {
+    let within = |what: &str, code: &str, command: &str| {
+        let (time, ended) = timed(machine, command);
+        println!("{what}: {time} us, exit code {ended}");
+        assert_eq!(ended, code, "{what}");
+        // One second of deadline, and what an emulated machine needs to start two processes.
+        assert!(time < 1_700_000, "{what}: {time} us");
+    };
+    let run = format!("{NOFAIL} hook run --deadline 1");
+    // Standard input that never ends.
+    machine.ok("rm -f /run/never; mkfifo /run/never; nohup sh -c 'exec 3<>/run/never; sleep 600' >/dev/null 2>&1 & echo").unwrap();
+    within(
+        "endless input",
+        "0",
+        &format!("{run} bind-01 start begin - < /run/never"),
+    );
+    within(
+        "endless input, blocking",
+        "1",
+        &format!("{run} --policy block bind-01 start begin - < /run/never 2>/dev/null"),
+    );
+    // A site.toml that cannot be opened: a pipe without a writer, then a NAS that is gone.
+    machine.ok("mkfifo /run/no-writer").unwrap();
+    within(
+        "site.toml is a pipe",
+        "0",
+        &format!("{run} --site /run/no-writer bind-01 start begin - < /root/bind-01.xml"),
+    );
+    let (source, options) = (nas.source("vms"), nas.options());
+    std::fs::write(nas.directory("vms").join("site.toml"), SITE).unwrap();
+    machine
+        .ok(&format!(
+            "mkdir -p /mnt/nas && mount -t nfs -o {options},noac,actimeo=0,lookupcache=none {source} /mnt/nas"
+        ))
+        .unwrap();
+    let on_nas = format!("{run} --site /mnt/nas/site.toml");
+    machine.ok("bash /root/reset 10").unwrap();
+    within(
+        "site.toml on a NAS",
+        "0",
+        &format!("{on_nas} bind-01 start begin - < /root/bind-01.xml"),
+    );
+    expect_all(machine, 10);
+    nas.hang().unwrap();
+    within(
+        "site.toml on a NAS that hangs",
+        "1",
+        &format!("{on_nas} --policy block bind-01 start begin - < /root/bind-01.xml 2>/dev/null"),
+    );
+    nas.go_on().unwrap();
+    // A journal that takes nothing more: its queue is full.
+    machine.ok("systemctl kill -s STOP systemd-journald; for i in $(seq 300); do timeout 1 logger -t x filling --socket-errors=off & done; sleep 2; bash /root/reset 10").unwrap();
+    within(
+        "journald stopped",
+        "0",
+        &format!("{run} bind-01 start begin - < /root/bind-01.xml"),
+    );
+    expect_all(machine, 10);
+    machine
+        .ok("systemctl kill -s CONT systemd-journald; umount -l /mnt/nas")
+        .unwrap();
+}
+
+/// Fifty guests start at once: after a power cut, say.
+fn fifty_at_once(machine: &Machine) {
+    machine.ok("bash /root/ports 60").unwrap();
+    let command = format!(
+        "for i in $(seq 10 59); do {NOFAIL} hook run --deadline 60 --policy block g$i start begin - < /root/g$i.xml & \
+         pids=\"$pids $!\"; done; bad=0; for p in $pids; do wait $p || bad=$((bad + 1)); done; echo $bad"
+    );
+    let output = machine.run(&command, RUN).unwrap();
+    assert_eq!(output.stdout.trim(), "0", "{output:?}");
+    let now = vlans(machine);
+    for port in 10..60 {
+        assert_eq!(now[&format!("vnet{port}")], RIGHT, "vnet{port}");
+    }
+    // Nobody touched the others.
+    assert_eq!(now["vnet0"], "1 pvid untagged");
+}
