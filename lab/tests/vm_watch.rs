@@ -3,6 +3,12 @@
 //!
 //! Needs root, QEMU, nfs-ganesha, and the static nofail (`NOFAIL_STATIC`; `./test` builds it).
 
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail the test"
+)]
+
 use std::time::{Duration, Instant};
 
 use lab::{Lab, Machine, NfsServer};

@@ -21,6 +21,7 @@ pub mod sarif;
 pub mod shared;
 pub mod triage;
 pub mod vlan_map;
+pub mod vlan_persist;
 pub mod vlan_plan;
 
 use serde::Serialize;
