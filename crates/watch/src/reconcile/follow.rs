@@ -104,10 +104,6 @@ impl Site {
         Ok(site)
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the daemon's edge: its own configuration, on a local file system"
-    )]
     fn read(&mut self) -> Result<(), String> {
         let shown = self.path.display();
         let failed = |error: std::io::Error| format!("{shown}: {error}");

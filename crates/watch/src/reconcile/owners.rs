@@ -109,10 +109,6 @@ impl Owners {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "libvirt's own files on a local file system; the daemon's edge"
-)]
 fn parsed(path: &Path, size: u64) -> Option<Arc<Guest>> {
     if size > MAX_FILE {
         return None;
@@ -121,7 +117,6 @@ fn parsed(path: &Path, size: u64) -> Option<Arc<Guest>> {
     domain::parse(&text).ok().map(Arc::new)
 }
 
-#[expect(clippy::disallowed_methods, reason = "sysfs; the daemon's edge")]
 fn address(port: &str) -> Option<String> {
     let text = std::fs::read_to_string(format!("{DEVICES}/{port}/address")).ok()?;
     Some(text.trim().to_ascii_lowercase())
