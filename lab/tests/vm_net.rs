@@ -4,11 +4,7 @@
 //!
 //! Needs root, QEMU and `NOFAIL_STATIC` (see `./test`).
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "helpers of tests fail the test"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 use std::time::{Duration, Instant};
 
