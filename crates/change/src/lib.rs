@@ -24,6 +24,7 @@ pub mod origin;
 pub mod overlay;
 pub mod place;
 pub mod plan;
+pub mod profile;
 pub mod root;
 pub mod show;
 pub mod state;

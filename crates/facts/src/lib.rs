@@ -29,6 +29,7 @@ pub mod source;
 pub mod switch;
 pub mod syntax;
 pub mod unit;
+pub mod vitals;
 mod xml;
 
 pub use evidence::Evidence;

@@ -55,7 +55,7 @@ impl Bench {
                 also_unsafe,
                 addresses: &addresses.into(),
                 look: &|reader| self.look(reader),
-                boot: &|_, snapshot| plain_boot(snapshot),
+                boot: &|_, snapshot, unreachable| plain_boot(snapshot, unreachable),
             },
         )
     }

@@ -9,76 +9,13 @@
     reason = "a test fails by panicking and runs programs itself"
 )]
 
+mod sshd;
+
 use serde_json::Value;
+use sshd::{Sshd, sshd};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// A real sshd on a loopback port of its own, with keys of its own; gone when dropped.
-struct Sshd {
-    child: Child,
-    dir: tempfile::TempDir,
-    port: u16,
-}
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn run(program: &str, args: &[&str]) {
-    let status = Command::new(program).args(args).status();
-    assert!(status.unwrap().success(), "{program} {args:?}");
-}
-
-fn sshd() -> Sshd {
-    let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| dir.path().join(name).display().to_string();
-    for key in ["host", "user"] {
-        run(
-            "ssh-keygen",
-            &["-q", "-t", "ed25519", "-N", "", "-f", &path(key)],
-        );
-    }
-    std::fs::copy(path("user.pub"), path("authorized_keys")).unwrap();
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    std::fs::create_dir_all("/run/sshd").unwrap();
-    let config = format!(
-        "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {}\n\
-         PermitRootLogin yes\nStrictModes no\nUsePAM no\nPidFile none\n",
-        path("host"),
-        path("authorized_keys")
-    );
-    std::fs::write(path("sshd_config"), config).unwrap();
-    let client = format!(
-        "Host *\n  IdentityFile {}\n  IdentitiesOnly yes\n  UserKnownHostsFile {}\n\
-         StrictHostKeyChecking accept-new\n",
-        path("user"),
-        path("known_hosts")
-    );
-    std::fs::write(path("ssh_config"), client).unwrap();
-    let child = Command::new("/usr/sbin/sshd")
-        .args(["-D", "-e", "-f", &path("sshd_config")])
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("sshd (Debian package openssh-server)");
-    let began = Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(
-            began.elapsed() < Duration::from_secs(10),
-            "sshd does not listen"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Sshd { child, dir, port }
-}
+use std::process::Command;
 
 fn audit(sshd: &Sshd, agent: &Path) -> Value {
     let dead = TcpListener::bind("127.0.0.1:0")

@@ -2,8 +2,7 @@
 //! what it names and foretells is compared with what then happens.
 //!
 //! Needs root, QEMU, nfs-ganesha, busybox-static, and `NOFAIL_STATIC`: the path of a static nofail,
-//! which `./test` builds. It grows with the product: what is mended by hand here is the work of
-//! `nofail fix` and of the hook.
+//! which `./test` builds. kvm-01 is mended by `nofail fix`.
 
 #![expect(
     clippy::expect_used,

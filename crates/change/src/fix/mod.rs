@@ -129,8 +129,12 @@ impl Case<'_> {
         })
     }
 
-    /// Whether the host runs and has this program.
+    /// Whether the host runs and has this program; of `systemctl`, whether systemd is its first
+    /// process (sd_booted(3)).
     fn runs(&self, program: &str) -> bool {
+        if program == "systemctl" && self.reader.stat("/run/systemd/system").is_err() {
+            return false;
+        }
         let places = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"];
         self.reader.live()
             && places

@@ -28,8 +28,8 @@ pub struct Wish<'a> {
     pub addresses: &'a BTreeMap<String, String>,
     /// Reads a host into an estate: the same way for the host as it is and as it will be.
     pub look: &'a dyn Fn(&dyn HostReader) -> Estate,
-    /// What the site knows beyond the host, for the next boot.
-    pub boot: &'a dyn Fn(&Estate, &Snapshot) -> Boot,
+    /// The next boot, with these servers not answering.
+    pub boot: &'a dyn Fn(&Estate, &Snapshot, &[String]) -> Boot,
 }
 
 impl std::fmt::Debug for Wish<'_> {
@@ -70,10 +70,10 @@ pub struct Found {
     pub new: Vec<String>,
     /// What was not checked.
     pub not_checked: Vec<String>,
-    /// The next boot as it would be now.
-    pub boot_before: Option<Boot>,
-    /// The next boot after the plan.
-    pub boot_after: Option<Boot>,
+    /// The next boot, as it would be now and after the plan.
+    pub boot: Option<(Boot, Boot)>,
+    /// The same while no server of a network mount answers; `None` where there is none.
+    pub boot_alone: Option<(Boot, Boot)>,
     /// The text of fstab now and after the plan, where it changes.
     pub fstab: Option<(String, String)>,
 }
@@ -138,7 +138,13 @@ pub fn search(reader: &dyn HostReader, wish: &Wish<'_>) -> Result<Found, Refusal
             continue;
         }
         let new = new_findings(&audit_before, &audit_after, &mended.done)?;
-        let boots = boots(wish, &before, &after)?;
+        let boots = Boots {
+            usual: boots(wish, &before, &after, &[])?,
+            alone: match servers(&before, &after) {
+                servers if servers.is_empty() => None,
+                servers => boots(wish, &before, &after, &servers)?,
+            },
+        };
         return Ok(found(
             reader,
             host.host.clone(),
@@ -286,21 +292,45 @@ fn rank(outcome: Outcome) -> u8 {
     }
 }
 
-type Boots = (Option<Boot>, Option<Boot>);
+/// Foretold boots, each before and after.
+struct Boots {
+    usual: Option<(Boot, Boot)>,
+    alone: Option<(Boot, Boot)>,
+}
+
+/// The servers of all network mounts, by the names and addresses of both fstabs.
+fn servers(before: &Estate, after: &Estate) -> Vec<String> {
+    let hosts = before.hosts.iter().chain(&after.hosts);
+    let names: BTreeSet<String> = hosts
+        .flat_map(|host| &host.fstab)
+        .flat_map(facts::fstab::Entry::network_hosts)
+        .collect();
+    names.into_iter().collect()
+}
 
 /// The next boot before and after; never worse.
-fn boots(wish: &Wish<'_>, before: &Estate, after: &Estate) -> Result<Boots, Refusal> {
+fn boots(
+    wish: &Wish<'_>,
+    before: &Estate,
+    after: &Estate,
+    unreachable: &[String],
+) -> Result<Option<(Boot, Boot)>, Refusal> {
     let read = |estate: &Estate| {
         let host = estate.hosts.first()?;
         let fstab = host.why_unread(facts::Source::Fstab).is_none();
-        fstab.then(|| (wish.boot)(estate, host))
+        fstab.then(|| (wish.boot)(estate, host, unreachable))
     };
     let (Some(before), Some(after)) = (read(before), read(after)) else {
-        return Ok((None, None));
+        return Ok(None);
+    };
+    let when = if unreachable.is_empty() {
+        ""
+    } else {
+        ", while no server of a network mount answers"
     };
     if rank(after.outcome) > rank(before.outcome) {
         return Err(Refusal::WorseBoot(format!(
-            "{} instead of {}",
+            "{} instead of {}{when}",
             word(after.outcome),
             word(before.outcome)
         )));
@@ -311,9 +341,9 @@ fn boots(wish: &Wish<'_>, before: &Estate, after: &Estate) -> Result<Boots, Refu
         starts.map(|g| g.name.clone()).collect()
     };
     if let Some(guest) = starts(&before).difference(&starts(&after)).next() {
-        return Err(Refusal::WorseBoot(format!("{guest} would not start")));
+        return Err(Refusal::WorseBoot(format!("{guest} would not start{when}")));
     }
-    Ok((Some(before), Some(after)))
+    Ok(Some((before, after)))
 }
 
 /// An outcome in a word.
@@ -326,8 +356,12 @@ pub fn word(outcome: Outcome) -> &'static str {
 }
 
 /// The next boot of a host that nothing beyond it is known of.
-pub fn plain_boot(snapshot: &Snapshot) -> Boot {
-    predict(snapshot, &analysis::boot::Conditions::default())
+pub fn plain_boot(snapshot: &Snapshot, unreachable: &[String]) -> Boot {
+    let conditions = analysis::boot::Conditions {
+        unreachable: unreachable.to_vec(),
+        ..analysis::boot::Conditions::default()
+    };
+    predict(snapshot, &conditions)
 }
 
 fn found(
@@ -335,7 +369,7 @@ fn found(
     host: String,
     mended: Mended<'_>,
     new: Vec<String>,
-    (boot_before, boot_after): Boots,
+    boots: Boots,
     audit: &Audit,
     without: &BTreeSet<Key>,
 ) -> Found {
@@ -363,8 +397,8 @@ fn found(
             .iter()
             .map(|n| format!("{}: {}", n.source, n.reason))
             .collect(),
-        boot_before,
-        boot_after,
+        boot: boots.usual,
+        boot_alone: boots.alone,
         fstab,
     }
 }

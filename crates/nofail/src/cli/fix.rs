@@ -154,8 +154,8 @@ fn here(
             also_unsafe: args.also_unsafe,
             addresses: &addresses,
             look: &look,
-            boot: &|estate, snapshot| {
-                let conditions = super::boot::conditions(estate, snapshot, &[]);
+            boot: &|estate, snapshot, unreachable| {
+                let conditions = super::boot::conditions(estate, snapshot, unreachable);
                 analysis::boot::predict(snapshot, &conditions)
             },
         },

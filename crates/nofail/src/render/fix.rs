@@ -55,8 +55,17 @@ pub fn plan(plan: &Plan, found: &Found, verdicts: &[Verdict], all: bool) -> anyh
 }
 
 fn checks(text: &mut String, found: &Found, verdicts: &[Verdict]) {
-    if let (Some(before), Some(after)) = (&found.boot_before, &found.boot_after) {
-        let _ = writeln!(text, "next boot: {} -> {}", outcome(before), outcome(after));
+    for (when, boots) in [
+        ("", &found.boot),
+        (
+            " while no server of a network mount answers",
+            &found.boot_alone,
+        ),
+    ] {
+        if let Some((before, after)) = boots {
+            let (before, after) = (outcome(before), outcome(after));
+            let _ = writeln!(text, "next boot{when}: {before} -> {after}");
+        }
     }
     for verdict in verdicts {
         let _ = match verdict {
@@ -78,7 +87,12 @@ fn outcome(boot: &Boot) -> String {
     } else {
         format!(", {starts} of {} guests start", boot.guests.len())
     };
-    format!("{}{guests}", word(boot.outcome))
+    let delay = match boot.delay_seconds {
+        0 => String::new(),
+        endless if endless > u64::from(u32::MAX) => ", waits without end".to_owned(),
+        seconds => format!(", mounts add {seconds} s"),
+    };
+    format!("{}{delay}{guests}", word(boot.outcome))
 }
 
 /// Findings that stay: one line each, steps for a person numbered.

@@ -21,7 +21,9 @@ pub mod plans;
 pub mod reboot_check;
 pub mod shared;
 pub mod style;
+pub mod triage;
 pub mod vlan_map;
+pub mod vlan_persist;
 pub mod vlan_plan;
 
 use std::io::Write as _;

@@ -1,5 +1,6 @@
 //! `nofail.fix/1`.
 
+use analysis::boot::Boot as Foretold;
 use change::Plan;
 use change::fix::search::{Found, Left, word};
 use change::fix::verify::Verdict;
@@ -21,6 +22,7 @@ pub struct Document {
     not_checked: Vec<String>,
     checks: Vec<Check>,
     boot: Boot,
+    boot_while_no_server_answers: Boot,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,7 +68,10 @@ fn items(left: &[Left]) -> Vec<Item> {
 impl Document {
     /// What was found and what became of it; `record` where the plan was applied.
     pub fn of(plan: &Plan, record: Option<&Record>, found: &Found, verdicts: &[Verdict]) -> Self {
-        let outcome = |boot: &Option<analysis::boot::Boot>| boot.as_ref().map(|b| word(b.outcome));
+        let boot = |boots: &Option<(Foretold, Foretold)>| Boot {
+            before: boots.as_ref().map(|(before, _)| word(before.outcome)),
+            after: boots.as_ref().map(|(_, after)| word(after.outcome)),
+        };
         let state = |index| record.map_or("planned", |r| r.step_state(index));
         Self {
             schema: "nofail.fix/1",
@@ -102,10 +107,8 @@ impl Document {
                     text: text.clone(),
                 })
                 .collect(),
-            boot: Boot {
-                before: outcome(&found.boot_before),
-                after: outcome(&found.boot_after),
-            },
+            boot: boot(&found.boot),
+            boot_while_no_server_answers: boot(&found.boot_alone),
         }
     }
 }

@@ -19,7 +19,9 @@ pub mod plans;
 pub mod reboot_check;
 pub mod sarif;
 pub mod shared;
+pub mod triage;
 pub mod vlan_map;
+pub mod vlan_persist;
 pub mod vlan_plan;
 
 use serde::Serialize;

@@ -89,7 +89,11 @@ pub fn until(what: &str, holds: impl Fn() -> bool) {
 
 /// Empty directories over libvirt's own, and the two daemons.
 pub fn start_libvirt(libvirtd_conf: &str) {
-    sh("mount --make-rprivate /; ip link set lo up; ip link add br-mgmt type bridge; ip link set br-mgmt up
+    // /sys shows the devices of the network namespace in which it was mounted.
+    sh("mount --make-rprivate /
+        kept=$(mktemp -d); mount --rbind /sys/fs/cgroup $kept; mount -t sysfs none /sys
+        mount --rbind $kept /sys/fs/cgroup; umount -l $kept; rmdir $kept
+        ip link set lo up; ip link add br-mgmt type bridge; ip link set br-mgmt up
         for d in /etc/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt /run /mnt; do
             mkdir -p $d; mount -t tmpfs -o mode=755 none $d
         done

@@ -1,5 +1,7 @@
 //! Where untagged frames of a bridge's port go, over the uplink to the switch and back.
 
+use analysis::vlan::Tags;
+use analysis::vlan::port::{egress, ingress};
 use facts::bridge::Port;
 use facts::switch::SwitchPort;
 use model::Estate;
@@ -36,24 +38,30 @@ pub enum Way {
 /// and takes untagged; where it is not known, the switch is taken to answer in the form in which
 /// it was asked.
 pub fn way(port: &Port, uplink: &Port, native: Option<u16>) -> Way {
-    let Some(out) = port.pvid else {
+    let Ok((out, inside)) = ingress(port, &Tags::none()) else {
         return Way::NoPvid;
     };
-    if !uplink.carries(out) {
+    let Ok(wire) = egress(uplink, out, &inside) else {
         return Way::NotOnUplink { out };
-    }
-    let leaves_untagged = uplink.untagged.contains(&out);
-    // The switch sends its native VLAN untagged even to one who tagged it.
-    let comes_untagged = leaves_untagged || native == Some(out);
-    let back = if comes_untagged {
-        uplink.pvid.filter(|pvid| uplink.carries(*pvid))
-    } else {
-        Some(out)
     };
-    match back {
-        Some(back) if back == out && port.untagged.contains(&back) => Way::Fine,
-        Some(back) if port.untagged.contains(&back) => Way::TwoVlans { out, back },
-        back => Way::NoWayBack { out, back },
+    // The switch sends its native VLAN untagged even to one who tagged it.
+    let answer = if native == Some(out) {
+        Tags::none()
+    } else {
+        wire
+    };
+    match ingress(uplink, &answer) {
+        Ok((back, inside)) if egress(port, back, &inside) == Ok(Tags::none()) => {
+            if back == out {
+                Way::Fine
+            } else {
+                Way::TwoVlans { out, back }
+            }
+        }
+        way => Way::NoWayBack {
+            out,
+            back: way.ok().map(|(back, _)| back),
+        },
     }
 }
 

@@ -253,7 +253,7 @@ pub fn status(format: Format) -> anyhow::Result<Exit> {
 /// The PATHs by which root's commands are found: a login shell's, systemd's for services, cron's,
 /// sudo's.
 fn search_paths() -> Vec<(&'static str, Result<String, String>)> {
-    let login = command::output("sh", &["-lc", "echo \"$PATH\""], Duration::from_secs(5))
+    let login = command::output("sh", &["-lc", "echo \"$PATH\""], Duration::from_secs(15))
         .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
         .map_err(|error| error.to_string());
     let manager = command::output(systemctl(), &["show-environment"], Duration::from_secs(5))

@@ -1,6 +1,7 @@
 //! `nofail vlan`: where frames go, what to change in which order, what survives a boot.
 
 pub mod map;
+pub mod persist;
 pub mod plan;
 pub mod reconcile;
 
@@ -21,6 +22,8 @@ pub enum Command {
     Map(map::Args),
     /// Plan the way to the VLANs of site.toml, in an order that cuts nobody off.
     Plan(plan::Args),
+    /// Write the kernel's VLANs into the network profile, so that they survive a boot.
+    Persist(persist::Args),
     /// Keep guests' ports on their VLANs.
     Reconcile(reconcile::Args),
 }
@@ -33,6 +36,7 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     match &args.command {
         Command::Map(args) => map::run(args, format),
         Command::Plan(args) => plan::run(args, format),
+        Command::Persist(args) => persist::run(args, format),
         Command::Reconcile(args) => reconcile::run(args, format),
     }
 }

@@ -1,0 +1,337 @@
+//! What `nofail vlan persist` writes: the VLAN state that the kernel has now, into the network
+//! profiles that make it anew at the next boot.
+//!
+//! Pure but for the reader that it is given: texts in, acts for the engine out. Guests' ports are
+//! nobody's profile and left out.
+
+mod ifupdown;
+mod networkd;
+#[cfg(test)]
+mod tests;
+
+use crate::plan::{Act, Again, Command, Proposal, Run};
+use facts::Snapshot;
+use facts::bridge::{Bridge, Port, Role};
+use facts::profile::keyfile::Keyfile;
+use facts::profile::{Profile, ProfileKind, Restored, restores};
+use rules::bridge::persist::{Wanted, remedy};
+use std::collections::BTreeMap;
+
+/// One entry of a bridge and what the next boot makes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Bridge.
+    pub bridge: String,
+    /// Device: a port, or the bridge for its own entry.
+    pub device: String,
+    /// What the kernel has.
+    pub kernel: Wanted,
+    /// What the next boot would restore as things are; `None` where no profile makes it.
+    pub boot: Option<Wanted>,
+    /// The profile that decides, where there is one.
+    pub file: Option<String>,
+    /// What becomes of it.
+    pub outcome: Outcome,
+}
+
+/// What becomes of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Kernel and profile agree.
+    Same,
+    /// The profile is written.
+    Written,
+    /// A person must do it: why, and what.
+    ByHand(String),
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, Default)]
+pub struct Persist {
+    /// Every entry of every bridge with a profile, or with an uplink.
+    pub items: Vec<Item>,
+    /// Changes of files, for the engine; nothing of them touches the running state.
+    pub proposals: Vec<Proposal>,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// Where files are read and what may be run.
+pub struct Host<'a> {
+    /// The text of a file; `None` where it is not there or cannot be read.
+    pub read: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether `nmcli` can be run here.
+    pub nmcli: bool,
+}
+
+impl std::fmt::Debug for Host<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host")
+            .field("nmcli", &self.nmcli)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Texts as they will be, by path.
+pub(crate) type Texts = BTreeMap<String, String>;
+
+/// Compares kernel and profiles, and works out what to write.
+pub fn persist(snapshot: &Snapshot, only: Option<&str>, host: &Host<'_>) -> Persist {
+    let mut all = Persist::default();
+    let mut texts = Texts::new();
+    for bridge in &snapshot.bridges {
+        let concerned = restores(&snapshot.profiles, &bridge.name, None).is_some()
+            || bridge.uplinks().next().is_some();
+        if only.map_or(concerned, |only| only == bridge.name) {
+            one(snapshot, bridge, host, &mut texts, &mut all);
+        }
+    }
+    for (path, text) in texts {
+        if (host.read)(&path).as_deref() == Some(text.as_str()) {
+            continue;
+        }
+        let is_keyfile = path.ends_with(".nmconnection") || path.contains("/system-connections/");
+        let acts = [
+            Some(Act::Write {
+                content: text.into_bytes(),
+                mode: if is_keyfile { 0o600 } else { 0o644 },
+                path: path.clone(),
+            }),
+            (is_keyfile && host.nmcli).then(|| load(&path)),
+        ];
+        all.proposals
+            .extend(acts.into_iter().flatten().map(|act| Proposal {
+                act,
+                rules: vec!["bridge/not-persistent".to_owned()],
+                safe: true,
+            }));
+    }
+    all
+}
+
+/// Has NetworkManager read a profile again; no connection changes by that (nmcli(1)).
+fn load(path: &str) -> Act {
+    Act::Run(Run {
+        command: Command::new(["nmcli", "connection", "load", path]),
+        undo: Again::Last,
+        seconds: 30,
+        ..Run::default()
+    })
+}
+
+fn one(
+    snapshot: &Snapshot,
+    bridge: &Bridge,
+    host: &Host<'_>,
+    texts: &mut Texts,
+    all: &mut Persist,
+) {
+    let ports: Vec<&Port> = bridge
+        .ports
+        .iter()
+        .filter(|p| {
+            p.role == Role::Own
+                || p.role != Role::Guest
+                    && restores(&snapshot.profiles, &bridge.name, Some(&p.name)).is_some()
+                || p.role == Role::Uplink
+        })
+        .collect();
+    let default_pvid = default_pvid(bridge, &ports, all);
+    for port in ports {
+        let own = port.role == Role::Own;
+        let wanted = Wanted {
+            filtering: bridge.vlan_filtering.unwrap_or(false),
+            default_pvid,
+            pvid: port.pvid,
+            untagged: port.untagged.clone(),
+            tagged: port.tagged.clone(),
+        };
+        let restored = restores(
+            &snapshot.profiles,
+            &bridge.name,
+            (!own).then_some(port.name.as_str()),
+        );
+        let outcome = match &restored {
+            None => Outcome::ByHand(if own {
+                "no profile makes this bridge: make one with the tool that this host uses"
+                    .to_owned()
+            } else {
+                "no profile makes it a port of this bridge".to_owned()
+            }),
+            Some(restored) if same(restored, &wanted, own) => Outcome::Same,
+            Some(restored) => match restored.uncertain {
+                Some(script) => Outcome::ByHand(format!(
+                    "{} sets VLANs in a way that only running it tells",
+                    script.file
+                )),
+                None => match write(restored, port, own, &wanted, host, texts) {
+                    Ok(()) => Outcome::Written,
+                    Err(why) => Outcome::ByHand(format!(
+                        "{why}; {}",
+                        remedy(restored.profile, &port.name, own, &wanted)
+                    )),
+                },
+            },
+        };
+        all.items.push(Item {
+            bridge: bridge.name.clone(),
+            device: port.name.clone(),
+            boot: restored.as_ref().map(boot),
+            file: restored.as_ref().map(|r| r.profile.file.clone()),
+            kernel: wanted,
+            outcome,
+        });
+    }
+}
+
+/// The default PVID to write. Every tool gives it to each port first and takes it from none: where
+/// an entry must not carry it, none may be given.
+fn default_pvid(bridge: &Bridge, ports: &[&Port], all: &mut Persist) -> u16 {
+    let now = bridge.default_pvid.unwrap_or(1);
+    let without: Vec<&str> = ports
+        .iter()
+        .filter(|p| !p.untagged.contains(&now))
+        .map(|p| p.name.as_str())
+        .collect();
+    if now == 0 || without.is_empty() || bridge.vlan_filtering != Some(true) {
+        return now;
+    }
+    all.notes.push(format!(
+        "{}: the default PVID is written as none instead of {now}: {} must not carry VLAN {now}, and \
+         every port would get it. A guest's port then comes up without any VLAN until the hook (or \
+         libvirt) gives it some",
+        bridge.name,
+        without.join(", ")
+    ));
+    0
+}
+
+fn boot(restored: &Restored<'_>) -> Wanted {
+    Wanted {
+        filtering: restored.vlan_filtering,
+        default_pvid: restored.default_pvid,
+        pvid: restored.vlans.pvid,
+        untagged: restored.vlans.untagged.clone(),
+        tagged: restored.vlans.tagged.clone(),
+    }
+}
+
+fn same(restored: &Restored<'_>, wanted: &Wanted, own: bool) -> bool {
+    let boot = boot(restored);
+    if boot.filtering != wanted.filtering {
+        // Only the bridge's profile says whether it filters.
+        return !own && !wanted.filtering;
+    }
+    !wanted.filtering
+        || (boot.pvid == wanted.pvid
+            && boot.untagged == wanted.untagged
+            && boot.tagged == wanted.tagged
+            && (!own || boot.default_pvid == wanted.default_pvid))
+}
+
+/// Writes the entry into the texts.
+fn write(
+    restored: &Restored<'_>,
+    port: &Port,
+    own: bool,
+    wanted: &Wanted,
+    host: &Host<'_>,
+    texts: &mut Texts,
+) -> Result<(), String> {
+    let profile = restored.profile;
+    match profile.kind {
+        ProfileKind::Keyfile => edit(texts, host, &profile.file, |text| {
+            keyfile(&profile.file, text, own, wanted)
+        }),
+        ProfileKind::Networkd => networkd::write(profile, &port.name, own, wanted, host, texts),
+        ProfileKind::Netplan => {
+            networkd::beside_netplan(profile, &port.name, own, wanted, host, texts)
+        }
+        ProfileKind::Ifupdown => edit(texts, host, &profile.file, |text| {
+            ifupdown::write(text, &port.name, own, wanted)
+        }),
+        ProfileKind::Ifcfg => Err("ifcfg files are written by NetworkManager alone".to_owned()),
+        ProfileKind::Script => Err("a script makes it".to_owned()),
+    }
+}
+
+/// Edits a file's text, as edited so far.
+pub(crate) fn edit(
+    texts: &mut Texts,
+    host: &Host<'_>,
+    path: &str,
+    change: impl FnOnce(&str) -> Result<String, String>,
+) -> Result<(), String> {
+    let now = match texts.get(path) {
+        Some(text) => text.clone(),
+        None => (host.read)(path).ok_or_else(|| format!("{path} cannot be read"))?,
+    };
+    let text = change(&now)?;
+    texts.insert(path.to_owned(), text);
+    Ok(())
+}
+
+/// NetworkManager's keyfile, see nm-settings-keyfile(5).
+fn keyfile(path: &str, text: &str, own: bool, wanted: &Wanted) -> Result<String, String> {
+    let said = |error: facts::SyntaxError| format!("{path}:{error}");
+    let mut file = Keyfile::parse(text).map_err(said)?;
+    let mut set = |section: &str, key: &str, value: &str| {
+        if value.is_empty() {
+            file.unset(section, key);
+            return Ok(());
+        }
+        file.set(section, key, value).map_err(said)
+    };
+    let list = if wanted.filtering {
+        wanted.nm_list()
+    } else {
+        String::new()
+    };
+    if own {
+        set(
+            "bridge",
+            "vlan-filtering",
+            if wanted.filtering { "true" } else { "false" },
+        )?;
+        set(
+            "bridge",
+            "vlan-default-pvid",
+            &wanted.default_pvid.to_string(),
+        )?;
+        set("bridge", "vlans", &list)?;
+    } else {
+        set("bridge-port", "vlans", &list)?;
+    }
+    Ok(file.to_string())
+}
+
+/// Whether a profile's VLANs stand in another file than its own.
+pub(crate) fn elsewhere(profile: &Profile) -> Option<&str> {
+    profile.vlans.iter().find_map(|vlan| vlan.file.as_deref())
+}
+
+/// libvirt's `<vlan>` element for a port as it is (formatdomain, "Setting VLAN tag"; on Linux
+/// bridges from libvirt 11.0.0 on). `None` where it has no VLANs, or several untagged ones, which
+/// the element cannot say.
+pub fn vlan_element(port: &Port) -> Option<String> {
+    match (port.pvid, port.untagged.as_slice(), port.tagged.as_slice()) {
+        (Some(pvid), [one], []) if *one == pvid => Some(format!("<vlan><tag id='{pvid}'/></vlan>")),
+        (Some(pvid), [one], tagged) if *one == pvid => {
+            let tags: String = tagged
+                .iter()
+                .map(|vid| format!("<tag id='{vid}'/>"))
+                .collect();
+            Some(format!(
+                "<vlan trunk='yes'><tag id='{pvid}' nativeMode='untagged'/>{tags}</vlan>"
+            ))
+        }
+        (None, [], tagged) if !tagged.is_empty() => {
+            let tags: String = tagged
+                .iter()
+                .map(|vid| format!("<tag id='{vid}'/>"))
+                .collect();
+            Some(format!("<vlan trunk='yes'>{tags}</vlan>"))
+        }
+        _ => None,
+    }
+}
