@@ -114,7 +114,7 @@ fn worse(
         if bridge.vlan_filtering != Some(true) {
             return Some(Way::Fine);
         }
-        best_way(port, bridge.uplinks(), |uplink| native(&uplink.name)).map(|(way, _)| way)
+        best_way(port, ways_out(bridge), |uplink| native(&uplink.name)).map(|(way, _)| way)
     };
     let (was, is) = (way(bridge, port)?, way(later, now)?);
     let uplinks = |b: &Bridge| b.uplinks().map(|u| u.name.clone()).collect::<Vec<_>>();
@@ -154,6 +154,16 @@ fn worse(
             true,
         ),
     })
+}
+
+/// The uplinks of a bridge; where it has none that looks like one, whatever is neither the host's
+/// own nor a guest's (a veth to a router in a namespace, a tunnel).
+fn ways_out(bridge: &Bridge) -> impl Iterator<Item = &Port> {
+    let role = match bridge.uplinks().next() {
+        Some(_) => Role::Uplink,
+        None => Role::Other,
+    };
+    bridge.ports.iter().filter(move |p| p.role == role)
 }
 
 /// What becomes of the SSH connection that asks.
@@ -280,6 +290,18 @@ mod tests {
             &|_| None,
         );
         assert_eq!(found, []);
+    }
+
+    #[test]
+    fn a_way_out_that_does_not_look_like_an_uplink_counts_where_there_is_no_other() {
+        let veth = |mut state: State| {
+            state.devices.get_mut("eth1").unwrap().role = Some(Role::Other);
+            state
+        };
+        let (before, after) = (veth(state(&[1, 100], 1)), veth(state(&[30], 30)));
+        let found = cuts(&before, &after, None, &|_| None);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].certain && found[0].why.contains("VLAN 30"));
     }
 
     #[test]

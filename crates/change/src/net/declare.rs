@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! [bridges.br-mgmt]
+//! create = true                       # it is made where there is none; else that is an error
 //! vlan_filtering = true
 //! default_pvid = 0                    # PVID of new ports, 0 for none
 //! pvid = 100                          # the bridge's own entry: what the host speaks
@@ -41,6 +42,8 @@ pub struct Declared {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bridge {
+    /// Whether it is made where there is none: a mistyped name must not make one.
+    pub create: bool,
     /// Whether it filters by VLAN.
     pub vlan_filtering: Option<bool>,
     /// PVID of new ports, 0 for none.
@@ -307,7 +310,7 @@ mod tests {
         let wrong = |text: &str| Declared::parse("f", text).unwrap_err().to_string();
         assert_eq!(
             wrong("[bridges.br0]\npvdi = 3\n").lines().next().unwrap(),
-            "f:2:1: unknown key `pvdi`, expected one of `vlan_filtering`, `default_pvid`, `pvid`, \
+            "f:2:1: unknown key `pvdi`, expected one of `create`, `vlan_filtering`, `default_pvid`, `pvid`, \
              `untagged`, `tagged`, `addresses`, `gateway`, `uplinks`, `remove`, `ports`"
         );
         assert!(wrong("").contains("declares nothing"));

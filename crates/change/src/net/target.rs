@@ -17,6 +17,9 @@ pub enum TargetError {
     /// There is no such device.
     #[error("this host has no interface {0}; `net apply` makes bridges and nothing else")]
     NoDevice(String),
+    /// There is no such bridge, and nobody said to make one.
+    #[error("this host has no bridge {0}; to make it, write `create = true` under [bridges.{0}]")]
+    NotThere(String),
     /// A device of that name is something else.
     #[error("{0} is {1}, no bridge")]
     NoBridge(String, String),
@@ -95,6 +98,9 @@ impl Target {
                 .any(|p| *p != super::declare::Port::default());
         if speaks_of_vlans && !has_vlans {
             return Err(TargetError::NoVlans(format!("[bridges.{name}] sets VLANs")));
+        }
+        if !wanted.create && !self.state.devices.contains_key(name) {
+            return Err(TargetError::NotThere(name.to_owned()));
         }
         let new = || Device {
             kind: "bridge".to_owned(),

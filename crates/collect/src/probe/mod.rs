@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -67,6 +69,8 @@ pub struct Prober {
     deadline: Duration,
     child: Option<Running>,
     stuck: BTreeMap<String, u32>,
+    /// Children that were given up and are not gone yet; each one's reaper counts it out.
+    hanging: Arc<AtomicU32>,
 }
 
 #[derive(Debug)]
@@ -84,6 +88,7 @@ impl Prober {
             deadline: options.deadline,
             child: None,
             stuck: BTreeMap::new(),
+            hanging: Arc::default(),
         }
     }
 
@@ -218,9 +223,7 @@ impl Prober {
     }
 
     fn ask(&mut self, request: &Request) -> Result<Response, ProbeError> {
-        let key = culprit(request.path());
-        let in_all: u32 = self.stuck.values().sum();
-        if in_all >= STUCK_IN_ALL || self.stuck.get(&key).is_some_and(|n| *n >= STUCK_PER_MOUNT) {
+        if self.is_spent(request.path()) {
             return Err(ProbeError::NotResponding(self.deadline));
         }
         // A child that died (killed from outside, out of memory) is replaced once.
@@ -231,6 +234,7 @@ impl Prober {
                 Ok(None) => self.discard(),
                 Err(RecvTimeoutError::Timeout) => {
                     self.discard();
+                    let key = culprit(request.path());
                     *self.stuck.entry(key).or_default() += 1;
                     return Err(ProbeError::NotResponding(self.deadline));
                 }
@@ -298,17 +302,45 @@ impl Prober {
         })
     }
 
+    /// How many children were given up and still hang in the kernel.
+    pub fn hanging(&self) -> u32 {
+        self.hanging.load(Ordering::Relaxed)
+    }
+
+    /// Ends the living child and forgets which mounts hung: for a prober that rests for a while
+    /// and then tries all again. [`Self::hanging`] goes on counting.
+    pub fn rest(&mut self) {
+        self.discard();
+        self.stuck.clear();
+    }
+
+    /// Whether too many children hung already for this path to be tried.
+    fn is_spent(&self, path: &str) -> bool {
+        if self.stuck.is_empty() {
+            return false;
+        }
+        let in_all: u32 = self.stuck.values().sum();
+        let here = self.stuck.get(&culprit(path));
+        in_all >= STUCK_IN_ALL || here.is_some_and(|n| *n >= STUCK_PER_MOUNT)
+    }
+
     /// Kills the child and forgets it. It is reaped in the background: a process in
     /// uninterruptible sleep dies only when it wakes.
     fn discard(&mut self) {
-        if let Some(running) = self.child.take() {
-            let Running {
-                mut child, input, ..
-            } = running;
-            drop(input);
-            let _ = child.kill();
-            std::thread::spawn(move || child.wait());
-        }
+        let Some(running) = self.child.take() else {
+            return;
+        };
+        let Running {
+            mut child, input, ..
+        } = running;
+        drop(input);
+        let _ = child.kill();
+        let hanging = self.hanging.clone();
+        hanging.fetch_add(1, Ordering::Relaxed);
+        std::thread::spawn(move || {
+            let _ = child.wait();
+            hanging.fetch_sub(1, Ordering::Relaxed);
+        });
     }
 }
 

@@ -30,6 +30,7 @@ pub mod shared;
 pub mod switch;
 pub mod triage;
 pub mod vlan;
+pub mod watch;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
@@ -167,6 +168,8 @@ pub enum Command {
     Switch(switch::Args),
     /// What ails one guest, and the least harmful next step.
     Triage(triage::Args),
+    /// The daemon: see what happens on this host, record it, tell people.
+    Watch(watch::Args),
     /// Where frames go, what to change in which order, what survives a boot.
     /// VLANs from the switch to the guest: where frames go, and what keeps them there.
     Vlan(vlan::Args),
@@ -204,6 +207,7 @@ pub fn main() -> ExitCode {
         Command::Rules(args) => rules::run(args, format),
         Command::Switch(args) => switch::run(args, format),
         Command::Triage(args) => triage::run(args, format),
+        Command::Watch(args) => watch::run(args, format),
         Command::Vlan(args) => vlan::run(args, format),
     };
     match ended {

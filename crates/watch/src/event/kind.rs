@@ -111,6 +111,8 @@ kinds! {
     SourceFailed = "source.failed", Warning, Raises(Topic::Source);
     /// A source has not said for too long that it lives.
     SourceSilent = "source.silent", Error, Raises(Topic::Source);
+    /// There is nothing on this host that the source could watch.
+    SourceAbsent = "source.absent", Info, Note;
     /// A source works again.
     SourceRecovered = "source.recovered", Info, Clears(Topic::Source);
     /// The recorder could not store; what could be kept is kept in memory.
@@ -154,7 +156,7 @@ kinds! {
     /// Mounted `rw`, but writing is refused.
     MountReadOnly = "mount.read-only", Critical, Raises(Topic::Mount);
     /// Another file system answers than before (another fsid).
-    MountServerChanged = "mount.server-changed", Error, Raises(Topic::Mount);
+    MountServerChanged = "mount.server-changed", Error, Note;
     /// It answers, slower than the limit.
     MountSlow = "mount.slow", Warning, Raises(Topic::Mount);
     /// Another error.

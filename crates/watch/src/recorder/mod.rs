@@ -293,6 +293,21 @@ impl Recorder {
             .map_err(RecorderError::Read)
     }
 
+    /// Every value whose name begins so.
+    ///
+    /// # Errors
+    /// [`RecorderError::Read`].
+    pub fn states(&self, prefix: &str) -> Result<Vec<(String, String)>, RecorderError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT name, value FROM state WHERE substr(name, 1, length(?1)) = ?1",
+            )?;
+            let rows = statement.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<Result<_, rusqlite::Error>>()
+        };
+        read().map_err(RecorderError::Read)
+    }
+
     /// Keeps a value under a name.
     ///
     /// # Errors

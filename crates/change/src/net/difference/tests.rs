@@ -190,6 +190,28 @@ fn other_uplinks_leave_the_bridge_and_come_back() {
 }
 
 #[test]
+fn a_bridge_is_made_only_where_that_is_said_and_goes_with_the_way_back() {
+    let now = kvm_02();
+    let typed = Declared::parse("f", "[bridges.br-mgnt]\npvid = 100\n").unwrap();
+    let error = target(&typed, &now, true).unwrap_err().to_string();
+    assert!(error.contains("no bridge br-mgnt"), "{error}");
+    let text_of = "[bridges.br-new]\ncreate = true\npvid = 7\ndefault_pvid = 0\n";
+    let (commands, target, scope) = there(&now, text_of);
+    assert_eq!(
+        text(&commands),
+        [
+            "ip link add name br-new type bridge",
+            "bridge vlan add dev br-new vid 7 pvid untagged self",
+            "ip link set dev br-new type bridge vlan_default_pvid 0",
+            "ip link set dev br-new up",
+            "bridge vlan del dev br-new vid 1 self",
+        ]
+    );
+    let back = super::commands(&target, &now, &scope);
+    assert_eq!(text(&back), ["ip link delete dev br-new"]);
+}
+
+#[test]
 fn what_vanished_meanwhile_stops_nothing() {
     let now = kvm_02();
     let (_, target, scope) = there(&now, "[bridges.br-mgmt]\ndefault_pvid = 0\n");

@@ -31,7 +31,7 @@ The file says what must be so; what it does not name stays as it is:
   [bridges.br-mgmt.ports.eno1]     # becomes a port where it is none
   pvid = 100
   tagged = [10, 20, 30]
-Further keys: vlan_filtering, untagged, addresses, gateway, uplinks, remove; [interfaces.NAME] with
+Further keys: create (make the bridge), vlan_filtering, untagged, addresses, gateway, uplinks, remove; [interfaces.NAME] with
 up, addresses, gateway.
 
 Examples:

@@ -1,0 +1,143 @@
+//! `nofail watch` under real systemd with the shipped unit file, and a real NFS server that hangs,
+//! forgets its handles, and vanishes.
+//!
+//! Needs root, QEMU, nfs-ganesha, and the static nofail (`NOFAIL_STATIC`; `./test` builds it).
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail the test"
+)]
+
+use std::time::{Duration, Instant};
+
+use lab::{Lab, Machine, NfsServer};
+
+/// Emulated machines are slow: everything takes a multiple.
+const LIMIT: Duration = Duration::from_secs(90);
+
+fn program() -> Vec<u8> {
+    let path = std::env::var_os("NOFAIL_STATIC").expect("NOFAIL_STATIC names the static nofail");
+    std::fs::read(path).unwrap()
+}
+
+/// Waits for an event of this kind that is newer than `after` and gives its number.
+fn event(host: &Machine, kind: &str, subject: &str, after: i64) -> i64 {
+    let began = Instant::now();
+    loop {
+        let text = host
+            .ok(&format!(
+                "nofail events --format json --kind {kind} --limit 0"
+            ))
+            .unwrap();
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let events = document["events"].as_array().unwrap();
+        let found = events
+            .iter()
+            .find(|e| e["subject"] == subject && e["id"].as_i64().unwrap() > after);
+        if let Some(found) = found {
+            return found["id"].as_i64().unwrap();
+        }
+        if began.elapsed() > LIMIT {
+            let all = host.ok("nofail events -v --limit 0; journalctl -u nofail-watch --no-pager | tail -20; ps ax | grep nofail");
+            panic!("no {kind} of {subject}: {}", all.unwrap());
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn the_shipped_unit_sees_a_nas_hang_forget_and_vanish_and_mounts_again() {
+    let mut nas = NfsServer::start(&["vms"]).unwrap();
+    std::fs::write(nas.directory("vms").join("disk.qcow2"), b"guest").unwrap();
+    let host = Lab::host().unwrap();
+    let unit = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../contrib/systemd/nofail-watch.service"
+    );
+    host.put("/usr/bin/nofail", &program()).unwrap();
+    host.put(
+        "/etc/systemd/system/nofail-watch.service",
+        &std::fs::read(unit).unwrap(),
+    )
+    .unwrap();
+    host.ok("mkdir -p /etc/nofail && chmod 755 /usr/bin/nofail")
+        .unwrap();
+    let settings = "[mounts]\ninterval_seconds = 3\ndeadline_seconds = 3\nslow_milliseconds = 20000\nremount = \"when-unused\"\n\
+                    [audit]\ninterval_hours = 0\n[sinks.journal]\ntype = \"journal\"\n[sinks.wazuh]\ntype = \"lines\"\n";
+    host.put("/etc/nofail/watch.toml", settings.as_bytes())
+        .unwrap();
+    // Type=notify: `start` returns once the daemon has said that it is ready.
+    host.ok("systemctl daemon-reload && systemctl start nofail-watch")
+        .unwrap();
+    assert_eq!(
+        host.ok("systemctl is-active nofail-watch").unwrap(),
+        "active\n"
+    );
+    host.ok("systemd-analyze security --threshold=50 --no-pager nofail-watch.service >/dev/null")
+        .unwrap();
+
+    // A mount that is made later, by the manager, outside the daemon's own mount namespace.
+    let line = format!(
+        "{} /mnt/nas nfs {},nofail,x-systemd.mount-timeout=20s 0 0\n",
+        nas.source("vms"),
+        nas.options()
+    );
+    host.ok(&format!("mkdir -p /mnt/nas && echo '{}' >> /etc/fstab && systemctl daemon-reload && systemctl start mnt-nas.mount", line.trim())).unwrap();
+    let added = event(&host, "mount.added", "/mnt/nas", 0);
+    std::thread::sleep(Duration::from_secs(8));
+
+    // The server hangs: reported, the daemon lives, children stay bounded.
+    nas.hang().unwrap();
+    let hung = event(&host, "mount.not-responding", "/mnt/nas", added);
+    std::thread::sleep(Duration::from_secs(15));
+    let children: u32 = host
+        .ok("pgrep -fc 'probe-child' || true")
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    assert!(children <= 4, "{children} probes");
+    assert_eq!(
+        host.ok("systemctl is-active nofail-watch").unwrap(),
+        "active\n"
+    );
+    nas.go_on().unwrap();
+    let well = event(&host, "mount.healthy", "/mnt/nas", hung);
+
+    // Its handles are forgotten: stale, and mounted again through the manager, told and seen.
+    nas.restart(true).unwrap();
+    let stale = event(&host, "mount.stale", "/mnt/nas", well);
+    event(&host, "mount.remounting", "/mnt/nas", stale);
+    let well = event(&host, "mount.healthy", "/mnt/nas", stale);
+    assert_eq!(
+        host.ok("ls /mnt/nas").unwrap(),
+        "disk.qcow2\n",
+        "mounted for everybody"
+    );
+
+    // Somebody unmounts it: seen and, by policy, mounted again.
+    host.ok("umount /mnt/nas").unwrap();
+    let gone = event(&host, "mount.unmounted", "/mnt/nas", well);
+    event(&host, "mount.healthy", "/mnt/nas", gone);
+
+    // A unit fails; the journal and the file of lines have it too.
+    host.ok("systemd-run --unit=broken false; true").unwrap();
+    event(&host, "unit.failed", "broken.service", 0);
+    host.ok("systemctl reset-failed broken.service").unwrap();
+    event(&host, "unit.recovered", "broken.service", 0);
+    host.ok("journalctl --no-pager -o cat NOFAIL_KIND=mount.stale | grep -q /mnt/nas")
+        .unwrap();
+    host.ok("grep -q '\"kind\":\"mount.stale\"' /var/log/nofail/events.json")
+        .unwrap();
+
+    // Killed: started again by the manager, and nothing that was recorded is lost.
+    let before = host.ok("nofail events --limit 0 | wc -l").unwrap();
+    host.ok("systemctl kill -s KILL --kill-whom=main nofail-watch")
+        .unwrap();
+    let last: i64 = before.trim().parse().unwrap();
+    event(&host, "daemon.started", "nofail", last - 1);
+    host.ok("systemctl stop nofail-watch").unwrap();
+    event(&host, "daemon.stopped", "nofail", 0);
+}
