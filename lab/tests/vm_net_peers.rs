@@ -131,45 +131,14 @@ fn checkpoints(machine: &Machine) {
 
 fn netplan(machine: &Machine) {
     let change = "sed -i s/10.50.1.12/10.50.2.12/ /etc/netplan/10.yaml";
-    let old = "sed -i s/10.50.2.12/10.50.1.12/ /etc/netplan/10.yaml && netplan apply";
-    let tries = "setsid script -qec 'netplan try --timeout 12' /root/try.log </dev/zero >/dev/null 2>&1 & \
-        for i in $(seq 150); do ip -br address show dev br-mgmt | grep -q 10.50.2.12 && break; sleep 0.2; done; \
-        ip -br address show dev br-mgmt";
-    let file = "cat /etc/netplan/10.yaml";
-    // Nobody confirms.
+    let tries = "setsid script -qec 'netplan try --timeout 12' /root/try.log \
+        </dev/zero >/dev/null 2>&1 & \
+        for i in $(seq 150); do ip -br address show dev br-mgmt | grep -q 10.50.2.12 && break; \
+        sleep 0.2; done; ip -br address show dev br-mgmt";
+    // Nobody confirms: the kernel is taken back, the file that the next boot reads is not.
     machine.ok(change).unwrap();
     machine.ok(tries).unwrap();
-    assert!(
-        !back(machine, 0),
-        "netplan try did nothing: {:?}",
-        machine.run("cat /root/try.log", RUN)
-    );
-    println!(
-        "netplan try, not confirmed: address back {}, file back {}",
-        back(machine, 40),
-        has(machine, file, "10.50.1.12")
-    );
-    machine.ok(old).unwrap();
-    assert!(back(machine, 20));
-    // Killed.
-    machine.ok(change).unwrap();
-    machine.ok(tries).unwrap();
-    machine
-        .ok("pkill -9 -f '[n]etplan try'; pkill -9 -f '[n]etplan/cli'; true")
-        .unwrap();
-    println!("netplan try, killed: address back {}", back(machine, 30));
-    machine.ok(old).unwrap();
-    assert!(back(machine, 20));
-    // The terminal is gone, as when SSH is.
-    machine.ok(change).unwrap();
-    machine.ok(tries).unwrap();
-    machine.ok("pkill -9 -x script").unwrap();
-    println!(
-        "netplan try, terminal lost: address back {}",
-        back(machine, 30)
-    );
-    println!(
-        "netplan try, what a reboot in the middle finds: {}",
-        machine.ok("grep addresses /etc/netplan/10.yaml").unwrap()
-    );
+    assert!(!back(machine, 0), "netplan try did nothing");
+    assert!(back(machine, 40), "netplan try did not take it back");
+    assert!(has(machine, "cat /etc/netplan/10.yaml", "10.50.2.12"));
 }
