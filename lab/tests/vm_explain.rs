@@ -27,7 +27,7 @@ const GUEST: &str = "<domain type='qemu'><name>bind-01</name><memory unit='MiB'>
 <target dev='vda' bus='virtio'/></disk></devices></domain>";
 
 fn run(host: &Machine, command: &str) -> String {
-    let output = host.run(command, RUN).unwrap();
+    let output = host.run(&format!("set -e\n{command}"), RUN).unwrap();
     assert_eq!(output.code, 0, "{command}: {output:?}");
     output.stdout
 }
@@ -75,8 +75,7 @@ fn who_did_it_and_what_the_host_did() {
         &host,
         "mkdir -p /run/sshd /root/.ssh; ssh-keygen -qA; ssh-keygen -qt ed25519 -N '' -f /root/.ssh/id_ed25519
          cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys; /usr/sbin/sshd; sleep 1
-         ssh-keyscan 127.0.0.1 > /root/.ssh/known_hosts 2>/dev/null
-         ssh -o BatchMode=yes 127.0.0.1 virsh destroy bind-01; sleep 2",
+         ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new 127.0.0.1 virsh destroy bind-01; sleep 2",
     );
     let answer = explain(&host);
     assert_eq!(answer["causes"][0]["cause"], "virsh-destroy", "{answer:#}");

@@ -63,7 +63,6 @@ pub type Mend = fn(&Case<'_>) -> Remedy;
 /// own `remedy`.
 #[rustfmt::skip] // one line per rule
 pub const REMEDIES: &[(&str, Mend)] = &[
-    ("bridge/default-pvid-1", profile::vlans),
     ("bridge/not-persistent", profile::vlans),
     ("bridge/profile-ignored", profile::readable),
     ("fstab/circular-name-resolution", name::address),

@@ -38,7 +38,27 @@ fn load(path: &str) -> Act {
     })
 }
 
-/// VLAN state of a bridge.
+/// The VLAN state that the kernel has now, in the profile that makes it anew at the next boot; asked
+/// for, since the kernel's state may itself be the mistake.
 pub(super) fn vlans(case: &Case<'_>) -> Remedy {
-    super::by_hand(case.finding)
+    let device = &case.finding.subject;
+    let bridge = case.host.bridges.iter().find(|bridge| {
+        bridge.name == *device || bridge.ports.iter().any(|port| port.name == *device)
+    });
+    let Some(bridge) = bridge else {
+        return super::by_hand(case.finding);
+    };
+    let host = crate::profile::Host {
+        read: &|path| case.text(path).ok(),
+        nmcli: case.runs("nmcli"),
+    };
+    let persist = crate::profile::persist(case.host, Some(&bridge.name), &host);
+    if persist.proposals.is_empty() {
+        return super::by_hand(case.finding);
+    }
+    let acts = persist.proposals.into_iter().map(|proposal| proposal.act);
+    Remedy::Do {
+        acts: acts.collect(),
+        safe: false,
+    }
 }
