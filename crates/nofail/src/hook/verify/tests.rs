@@ -61,7 +61,9 @@ fn one_cause_in_plain_words() {
     old.libvirt_version = Some("6.0.0".to_owned());
     let cause = verdict(old, Looked::default()).cause.unwrap();
     assert!(cause.contains("does not read qemu.d"), "{cause}");
-    let mut refused = host(Some(script()));
+    let mut labelled = script();
+    labelled.label = Known::Known("system_u:object_r:virt_hook_t:s0".to_owned());
+    let mut refused = host(Some(labelled));
     refused.hooks.selinux = Known::Known("enforcing".to_owned());
     let denials = Looked {
         denials: Some(Ok(avc::denials(
