@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
 # Five million events in the recorder: how long does `nofail events` take for one guest and a span
 # of time? Builds with the release profile. Takes some 2 GB of disk for the time of the run.
-#   benches/events.sh [EVENTS]
+#   benches/events.sh [EVENTS]        NOFAIL, FILL: programs that are built already
 set -euo pipefail
 cd "$(dirname "$0")/.."
 events=${1:-5000000}
-cargo build --quiet --release -p nofail
-cargo build --quiet --release -p watch --example fill
-nofail=$PWD/target/release/nofail
+if [ -z "${NOFAIL:-}" ]; then
+    cargo build --quiet --release -p nofail
+    NOFAIL=$PWD/target/release/nofail
+fi
+if [ -z "${FILL:-}" ]; then
+    cargo build --quiet --release -p watch --example fill
+    FILL=$PWD/target/release/examples/fill
+fi
 dir=$(mktemp -d "${TMPDIR:-/var/tmp}/nofail-events.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
-time target/release/examples/fill "$dir/events.db" "$events"
+time "$FILL" "$dir/events.db" "$events"
 du -h "$dir/events.db"
 ask() {
     local label=$1; shift
@@ -18,7 +23,7 @@ ask() {
     local times=()
     for _ in 1 2 3 4 5 6 7 8 9; do
         local from to
-        from=$(date +%s%N); "$nofail" events --db "$dir/events.db" "$@" >"$dir/out"; to=$(date +%s%N)
+        from=$(date +%s%N); "$NOFAIL" events --db "$dir/events.db" "$@" >"$dir/out"; to=$(date +%s%N)
         times+=($(((to - from) / 1000)))
     done
     printf '%-55s %8s us median, %s lines\n' "$label" "$(printf '%s\n' "${times[@]}" | sort -n | sed -n 5p)" "$(wc -l <"$dir/out")"

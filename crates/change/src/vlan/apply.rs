@@ -14,6 +14,11 @@ pub trait Ports {
     /// Why something failed.
     type Error: Error;
 
+    /// Whether asking again is of no use.
+    fn is_final(_error: &Self::Error) -> bool {
+        false
+    }
+
     /// Every port with its VLANs.
     ///
     /// # Errors
@@ -91,20 +96,26 @@ pub fn bring_about<P: Ports>(
     targets: &[Target],
 ) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = targets.iter().map(|t| first(&states, t)).collect();
+    // Ports for which asking again is of no use.
+    let mut hopeless = vec![false; targets.len()];
     for round in 1..=ROUNDS {
         let mut changed = false;
-        for (target, outcome) in targets.iter().zip(&mut outcomes) {
+        let each = targets.iter().zip(&mut outcomes).zip(&mut hopeless);
+        for ((target, outcome), hopeless) in each {
             let Some(state) = states.iter().find(|s| s.name == target.port) else {
                 continue;
             };
-            if outcome.is_met() || matches!(outcome.ending, Ending::NoSuchPort) {
+            if outcome.is_met() || matches!(outcome.ending, Ending::NoSuchPort) || *hopeless {
                 continue;
             }
             let have = &state.entries;
             changed = true;
             outcome.ending = match change(ports, state, have, &target.wanted) {
                 Ok(()) => Ending::Changed { rounds: round },
-                Err(error) => Ending::Failed(words(&error)),
+                Err(error) => {
+                    *hopeless = P::is_final(&error);
+                    Ending::Failed(words(&error))
+                }
             };
         }
         if !changed {

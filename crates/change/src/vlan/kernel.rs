@@ -129,6 +129,10 @@ fn open() -> Result<OwnedFd, VlanError> {
 impl Ports for Kernel {
     type Error = VlanError;
 
+    fn is_final(error: &VlanError) -> bool {
+        matches!(error, VlanError::NoVlans(_) | VlanError::Deadline)
+    }
+
     /// One dump: names, bridges and VLANs of every port of this network namespace.
     fn read(&mut self) -> Result<Vec<PortState>, VlanError> {
         let raw = dump(AF_BRIDGE, self.left()?)?;
