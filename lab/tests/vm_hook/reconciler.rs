@@ -154,7 +154,7 @@ fn shell_takes(machine: &Machine) -> u64 {
     });
     let times = times.collect();
     machine
-        .ok("pkill -f 'bridge monitor'; pkill -f /root/shell; true")
+        .ok("pkill -f '[b]ridge monitor'; pkill -f '/root/[s]hell'; true")
         .unwrap();
     let _ = machine.wait(running, RUN).unwrap();
     median(times)
