@@ -12,6 +12,7 @@ pub mod probe;
 pub mod reader;
 pub mod remote;
 pub mod sources;
+pub mod systemd;
 pub mod vitals;
 
 pub use reader::{HostReader, LocalReader, Stat};

@@ -32,6 +32,26 @@ pub struct Address {
     pub preferred: Option<u32>,
 }
 
+impl Address {
+    /// A global address with nothing else set.
+    pub fn new(device: &str, local: IpAddr, prefix: u8) -> Self {
+        Self {
+            device: device.to_owned(),
+            local,
+            peer: None,
+            prefix,
+            scope: 0,
+            broadcast: None,
+            label: None,
+            metric: None,
+            no_prefix_route: false,
+            secondary: false,
+            valid: None,
+            preferred: None,
+        }
+    }
+}
+
 /// One way of a route.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Hop {

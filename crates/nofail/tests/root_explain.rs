@@ -10,6 +10,7 @@
 )]
 
 mod guests;
+mod namespaces;
 
 use guests::{
     Program, booted, define, define_with, nofail, ok, pid, raw_disk, run, sh, start_libvirt, state,
@@ -19,7 +20,7 @@ use serde_json::Value;
 
 #[test]
 fn every_cause_is_told_from_the_others() {
-    guests::in_namespaces("every_cause_is_told_from_the_others", inside);
+    namespaces::in_namespaces("every_cause_is_told_from_the_others", 280, inside);
 }
 
 fn inside() {

@@ -12,8 +12,10 @@
 )]
 
 mod libvirt;
+mod namespaces;
 
-use libvirt::{INSIDE, define, in_namespaces, ok, run, start_libvirt, virsh};
+use libvirt::{define, ok, run, start_libvirt, virsh};
+use namespaces::in_namespaces;
 use serde_json::Value;
 
 const SITE: &str = "[hosts.kvm]\n[guests.dc]\ncritical = true\n";
@@ -26,11 +28,11 @@ const GUEST: &str = "<domain type='qemu'><name>dc</name><memory unit='MiB'>64</m
 
 #[test]
 fn libvirt_is_mended_through_virsh_and_comes_back() {
-    if std::env::var_os(INSIDE).is_some() {
-        inside();
-    } else {
-        in_namespaces("libvirt_is_mended_through_virsh_and_comes_back");
-    }
+    in_namespaces(
+        "libvirt_is_mended_through_virsh_and_comes_back",
+        150,
+        inside,
+    );
 }
 
 /// A private copy of `/etc`, and nofail's own directory empty.

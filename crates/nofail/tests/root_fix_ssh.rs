@@ -13,9 +13,11 @@
 
 #[allow(dead_code, reason = "this test needs the namespaces and not libvirt")]
 mod libvirt;
+mod namespaces;
 mod sshd;
 
-use libvirt::{INSIDE, in_namespaces, ok};
+use libvirt::ok;
+use namespaces::in_namespaces;
 use serde_json::Value;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -24,11 +26,7 @@ const FSTAB: &str = "# kept\n192.0.2.70:/vms\t/mnt/vms\tnfs\tdefaults\t0 0\n";
 
 #[test]
 fn a_host_over_ssh_and_a_terminal() {
-    if std::env::var_os(INSIDE).is_some() {
-        inside();
-    } else {
-        in_namespaces("a_host_over_ssh_and_a_terminal");
-    }
+    in_namespaces("a_host_over_ssh_and_a_terminal", 150, inside);
 }
 
 struct Host {

@@ -12,45 +12,15 @@
     reason = "a test fails by panicking and runs the programs itself"
 )]
 
+mod namespaces;
+
 use serde_json::Value;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-/// Set in the test process that runs inside the namespaces.
-const INSIDE: &str = "NOFAIL_TEST_INSIDE";
-
-const NAME: &str = "the_hook_is_installed_verified_and_proved";
-
 #[test]
 fn the_hook_is_installed_verified_and_proved() {
-    if std::env::var_os(INSIDE).is_some() {
-        inside();
-        return;
-    }
-    let output = Command::new("timeout")
-        .args([
-            "--kill-after=5",
-            "200",
-            "unshare",
-            "--mount",
-            "--net",
-            "--pid",
-            "--fork",
-        ])
-        .args(["--kill-child", "--mount-proc"])
-        // A shell as the first process: it reaps the QEMU processes that daemonised.
-        .args(["sh", "-c", "\"$@\"; exit $?", "sh"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", NAME, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{said}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    namespaces::in_namespaces("the_hook_is_installed_verified_and_proved", 200, inside);
 }
 
 fn run(line: &str) -> Output {

@@ -14,8 +14,10 @@
 )]
 
 mod libvirt;
+mod namespaces;
 
-use libvirt::{INSIDE, define, in_namespaces, ok, run, start_libvirt, virsh};
+use libvirt::{define, ok, run, start_libvirt, virsh};
+use namespaces::in_namespaces;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,11 +26,11 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn libvirt_read_from_its_files_is_what_virsh_says() {
-    if std::env::var_os(INSIDE).is_some() {
-        inside();
-        return;
-    }
-    in_namespaces("libvirt_read_from_its_files_is_what_virsh_says");
+    in_namespaces(
+        "libvirt_read_from_its_files_is_what_virsh_says",
+        150,
+        inside,
+    );
 }
 
 fn domain(name: &str, devices: &str) -> String {

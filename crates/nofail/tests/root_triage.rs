@@ -9,6 +9,7 @@
 )]
 
 mod guests;
+mod namespaces;
 
 use guests::{
     Program, booted, define, full, nofail, nofail_text, pid, sh, start_libvirt, state, until, virsh,
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn each_ailment_gets_its_least_harmful_step() {
-    guests::in_namespaces("each_ailment_gets_its_least_harmful_step", inside);
+    namespaces::in_namespaces("each_ailment_gets_its_least_harmful_step", 280, inside);
 }
 
 fn triage(guest: &str, ailment: &str) -> Value {

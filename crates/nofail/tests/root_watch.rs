@@ -12,6 +12,8 @@
     reason = "a test fails by panicking and runs the programs itself"
 )]
 
+mod namespaces;
+
 use jiff::Timestamp;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -22,42 +24,9 @@ use std::time::{Duration, Instant};
 use watch::recorder::Limits;
 use watch::{Event, Kind, Recorder};
 
-/// Set in the test process that runs inside the namespaces.
-const INSIDE: &str = "NOFAIL_TEST_INSIDE";
-
 #[test]
 fn every_sink_delivers_through_losses_and_kills() {
-    if std::env::var_os(INSIDE).is_some() {
-        inside();
-        return;
-    }
-    let output = Command::new("timeout")
-        .args([
-            "--kill-after=5",
-            "150",
-            "unshare",
-            "--net",
-            "--mount",
-            "--pid",
-            "--fork",
-        ])
-        .args(["--kill-child", "--mount-proc"])
-        .args(["sh", "-c", "\"$@\"; exit $?", "sh"])
-        .arg(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "every_sink_delivers_through_losses_and_kills",
-            "--nocapture",
-        ])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    namespaces::in_namespaces("every_sink_delivers_through_losses_and_kills", 150, inside);
 }
 
 fn start(program: &str, args: &[&str]) -> Child {

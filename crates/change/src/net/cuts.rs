@@ -231,20 +231,11 @@ mod tests {
                 default_pvid: Some(1),
             }),
             vlans: Some(vlans(pvid, own)),
-            addresses: vec![facts::ip::Address {
-                device: "br-mgmt".to_owned(),
-                local: "10.50.1.12".parse().unwrap(),
-                peer: None,
-                prefix: 24,
-                scope: 0,
-                broadcast: None,
-                label: None,
-                metric: None,
-                no_prefix_route: false,
-                secondary: false,
-                valid: None,
-                preferred: None,
-            }],
+            addresses: vec![facts::ip::Address::new(
+                "br-mgmt",
+                "10.50.1.12".parse().unwrap(),
+                24,
+            )],
             ..Device::default()
         };
         let port = |role, guest: Option<&str>, vlans| Device {

@@ -226,22 +226,11 @@ impl Target {
         let old = std::mem::take(&mut device.addresses);
         for (local, prefix) in wanted.iter().filter_map(|text| parse_address(text)) {
             let there = old.iter().find(|a| (a.local, a.prefix) == (local, prefix));
-            device
-                .addresses
-                .push(there.cloned().unwrap_or_else(|| Address {
-                    device: name.to_owned(),
-                    local,
-                    peer: None,
-                    prefix,
-                    scope: 0,
-                    broadcast: None,
-                    label: None,
-                    metric: None,
-                    no_prefix_route: false,
-                    secondary: false,
-                    valid: None,
-                    preferred: None,
-                }));
+            device.addresses.push(
+                there
+                    .cloned()
+                    .unwrap_or_else(|| Address::new(name, local, prefix)),
+            );
         }
         let kept = old
             .into_iter()

@@ -9,42 +9,6 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-/// Set in the test process that runs inside the namespaces.
-const INSIDE: &str = "NOFAIL_TEST_INSIDE";
-
-/// Runs `inside` in namespaces of its own: this test binary again, with the test's name.
-pub fn in_namespaces(test: &str, inside: fn()) {
-    if std::env::var_os(INSIDE).is_some() {
-        inside();
-        return;
-    }
-    let output = Command::new("timeout")
-        .args([
-            "--kill-after=5",
-            "280",
-            "unshare",
-            "--mount",
-            "--net",
-            "--pid",
-            "--fork",
-        ])
-        .args(["--kill-child", "--mount-proc"])
-        // A shell as the first process reaps the QEMU processes that daemonised.
-        .args(["sh", "-c", "\"$@\"; exit $?", "sh"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    print!("{}", String::from_utf8_lossy(&output.stdout));
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
 pub fn run(program: &str, args: &[&str]) -> Output {
     Command::new(program)
         .args(args)

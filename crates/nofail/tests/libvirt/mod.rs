@@ -4,38 +4,6 @@
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-/// Set in the test process that runs inside the namespaces.
-pub const INSIDE: &str = "NOFAIL_TEST_INSIDE";
-
-/// Runs one test of this very binary inside the namespaces; it must succeed there.
-pub fn in_namespaces(test: &str) {
-    let output = Command::new("timeout")
-        .args([
-            "--kill-after=5",
-            "150",
-            "unshare",
-            "--mount",
-            "--net",
-            "--pid",
-            "--fork",
-        ])
-        .args(["--kill-child", "--mount-proc"])
-        // A shell as the first process: it reaps the QEMU processes that daemonised. libvirt
-        // waits for one that it ends until it is gone.
-        .args(["sh", "-c", "\"$@\"; exit $?", "sh"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
 pub fn run(program: &str, args: &[&str]) -> Output {
     Command::new(program)
         .args(args)

@@ -63,18 +63,3 @@ pub(crate) fn is_libvirts(snapshot: &Snapshot, bridge: &Bridge) -> bool {
             && network.forward.as_deref() != Some("bridge")
     })
 }
-
-/// Whether a link is certainly not up. `unknown` is what drivers without carrier detection say.
-pub(crate) fn is_down(state: Option<&str>) -> bool {
-    matches!(
-        state,
-        Some(
-            "down"
-                | "lower-layer-down"
-                | "lowerlayerdown"
-                | "not-present"
-                | "notpresent"
-                | "dormant"
-        )
-    )
-}

@@ -1,7 +1,8 @@
 //! `bridge/uplink-down`: a bridge with guests whose every way out is down.
 
-use super::{is_down, is_libvirts, port_name, some_of};
+use super::{is_libvirts, port_name, some_of};
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
+use analysis::vlan::net::is_down;
 use facts::bridge::Role;
 use facts::{Evidence, Source};
 

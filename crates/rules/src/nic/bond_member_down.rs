@@ -1,7 +1,7 @@
 //! `nic/bond-member-down`: a bond that has lost its spare.
 
-use crate::bridge::is_down;
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
+use analysis::vlan::net::is_down;
 use facts::{Evidence, Source};
 
 /// See [`DOC`].

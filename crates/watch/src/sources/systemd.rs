@@ -4,6 +4,7 @@
 use super::{IDLE, Pulse, Source, SourceError, usual};
 use crate::daemon::Context;
 use crate::event::{Event, Evidence, Kind};
+use collect::systemd::{MANAGER, PATH, SERVICE, failed_units};
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
@@ -12,7 +13,7 @@ use std::pin::Pin;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use zbus::export::futures_core::Stream;
-use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, OwnedVariant, Proxy, message};
+use zbus::{Connection, MatchRule, MessageStream, OwnedVariant, Proxy, message};
 
 /// The source.
 pub const SOURCE: Source = Source {
@@ -21,26 +22,9 @@ pub const SOURCE: Source = Source {
     run,
 };
 
-const SERVICE: &str = "org.freedesktop.systemd1";
-const PATH: &str = "/org/freedesktop/systemd1";
-const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 /// After this all failed units are listed anew.
 const AGAIN: Duration = Duration::from_secs(600);
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
-
-/// A row of `ListUnitsFiltered`.
-type Row = (
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    OwnedObjectPath,
-    u32,
-    String,
-    OwnedObjectPath,
-);
 
 fn run(context: &Context, pulse: &Pulse) -> Result<Infallible, SourceError> {
     // sd_booted(3).
@@ -112,9 +96,7 @@ async fn listen(sender: &mpsc::SyncSender<Heard>) -> zbus::Result<()> {
         // Asked again now and then, at the next signal: a queue that was overrun drops some.
         if asked.is_none_or(|at| at.elapsed() > AGAIN) {
             asked = Some(Instant::now());
-            let rows: Vec<Row> = manager
-                .call("ListUnitsFiltered", &(vec!["failed"],))
-                .await?;
+            let rows = failed_units(&connection).await?;
             let listed = rows.into_iter().map(|row| row.0).collect();
             if sender.send(Heard::Failed(listed)).is_err() {
                 return Ok(());

@@ -19,20 +19,7 @@ fn vlans(pvid: u16, untagged: &[u16], tagged: &[u16]) -> Vlans {
 
 fn address(device: &str, text: &str) -> Address {
     let (local, prefix) = crate::net::declare::parse_address(text).unwrap();
-    Address {
-        device: device.to_owned(),
-        local,
-        peer: None,
-        prefix,
-        scope: 0,
-        broadcast: None,
-        label: None,
-        metric: None,
-        no_prefix_route: false,
-        secondary: false,
-        valid: None,
-        preferred: None,
-    }
+    Address::new(device, local, prefix)
 }
 
 /// kvm-02 as it had been: the host speaks in VLAN 1 and hears in VLAN 100.

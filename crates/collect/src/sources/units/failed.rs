@@ -1,5 +1,6 @@
 //! Units in state failed, from the system manager over D-Bus (org.freedesktop.systemd1(5)).
 
+use crate::systemd::{SERVICE, failed_units};
 use crate::{HostReader, Options};
 use facts::unit::FailedUnit;
 use facts::{Snapshot, Source};
@@ -12,23 +13,6 @@ pub(crate) const ITEM: &str = "failed units";
 
 /// More failed units than this are counted, not looked at one by one.
 const MAX_UNITS: usize = 200;
-
-const MANAGER: &str = "org.freedesktop.systemd1";
-
-/// One row of `ListUnitsFiltered`: name, description, load, active and sub state, following,
-/// object path, job ID, job type, job path.
-type Row = (
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    OwnedObjectPath,
-    u32,
-    String,
-    OwnedObjectPath,
-);
 
 pub(super) fn collect(reader: &dyn HostReader, options: &Options, snapshot: &mut Snapshot) {
     if !reader.live() {
@@ -58,18 +42,8 @@ pub(super) fn collect(reader: &dyn HostReader, options: &Options, snapshot: &mut
 
 async fn ask() -> zbus::Result<Vec<FailedUnit>> {
     let bus = Connection::system().await?;
-    let reply = bus
-        .call_method(
-            Some(MANAGER),
-            "/org/freedesktop/systemd1",
-            Some("org.freedesktop.systemd1.Manager"),
-            "ListUnitsFiltered",
-            &(vec!["failed"]),
-        )
-        .await?;
-    let rows: Vec<Row> = reply.body().deserialize()?;
     let mut units = Vec::new();
-    for (index, row) in rows.into_iter().enumerate() {
+    for (index, row) in failed_units(&bus).await?.into_iter().enumerate() {
         let (name, description, .., path, _, _, _) = row;
         let suffix = name.rsplit('.').next().unwrap_or("");
         let interface = match suffix {
@@ -110,7 +84,7 @@ async fn property(
 ) -> zbus::Result<String> {
     let reply = bus
         .call_method(
-            Some(MANAGER),
+            Some(SERVICE),
             path,
             Some("org.freedesktop.DBus.Properties"),
             "Get",
