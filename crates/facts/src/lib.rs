@@ -22,6 +22,7 @@ pub mod mount;
 pub mod names;
 pub mod network;
 pub mod nic;
+pub mod path;
 pub mod pool;
 pub mod profile;
 pub mod snapshot;

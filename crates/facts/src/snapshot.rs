@@ -5,7 +5,8 @@ use crate::{
     hook::Hooks, image::Images, kernel::Kernel, mount, names::Names, network::Network, nic::Nic,
     pool::Pool, profile::Profile, source::Source, source::Unread, syntax::SyntaxError, unit,
 };
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -110,20 +111,46 @@ impl Snapshot {
     /// # Errors
     /// [`SnapshotError`] with the position of what is wrong.
     pub fn from_json(text: &str) -> Result<Self, SnapshotError> {
-        let outline: Outline = serde_json::from_str(text)?;
-        if outline.schema != SCHEMA {
+        let whole = serde_json::from_str(text).map_err(|error| {
+            // Another schema may well be of another shape: say that first.
+            match serde_json::from_str::<Outline>(text) {
+                Ok(Outline { schema }) if schema != SCHEMA => {
+                    SnapshotError::Schema { found: schema }
+                }
+                _ => SnapshotError::Json(error),
+            }
+        });
+        let Whole {
+            mut snapshot,
+            sections,
+        } = whole?;
+        if snapshot.schema != SCHEMA {
             return Err(SnapshotError::Schema {
-                found: outline.schema,
+                found: snapshot.schema,
             });
         }
-        let mut snapshot: Self = serde_json::from_str(text)?;
         for &source in Source::ALL {
             let whole = |u: &Unread| u.source == source && u.item.is_none();
-            if !outline.sections.contains(source.section()) && !snapshot.unread.iter().any(whole) {
+            if !sections.contains(source.section()) && !snapshot.unread.iter().any(whole) {
                 snapshot.not_read(source, "the snapshot has no such section");
             }
         }
+        snapshot.shrink();
         Ok(snapshot)
+    }
+
+    /// Gives back what the lists of the guests have in reserve: a site holds thousands of guests,
+    /// most with one interface and one disk in room for four.
+    fn shrink(&mut self) {
+        for guest in &mut self.guests {
+            guest.disks.shrink_to_fit();
+            guest.interfaces.shrink_to_fit();
+        }
+        self.guests.shrink_to_fit();
+        self.images.files.shrink_to_fit();
+        for bridge in &mut self.bridges {
+            bridge.ports.shrink_to_fit();
+        }
     }
 
     /// Records that a whole source was not read.
@@ -158,39 +185,68 @@ impl Snapshot {
     }
 }
 
-/// What a file says of itself: its schema, and which sections it has. Read before the whole, which
-/// costs little: the sections themselves are passed over.
-#[derive(Default)]
+/// What a file says of itself.
+#[derive(Deserialize)]
+#[serde(expecting = "a JSON object")]
 struct Outline {
+    #[serde(default)]
     schema: String,
+}
+
+/// A snapshot, and which sections its file has; both in one pass, since files are large.
+struct Whole {
+    snapshot: Snapshot,
     sections: BTreeSet<String>,
 }
 
-impl<'de> Deserialize<'de> for Outline {
+impl<'de> Deserialize<'de> for Whole {
     fn deserialize<D: Deserializer<'de>>(file: D) -> Result<Self, D::Error> {
-        file.deserialize_any(OutlineVisitor)
+        file.deserialize_map(WholeVisitor)
     }
 }
 
-struct OutlineVisitor;
+struct WholeVisitor;
 
-impl<'de> Visitor<'de> for OutlineVisitor {
-    type Value = Outline;
+impl<'de> Visitor<'de> for WholeVisitor {
+    type Value = Whole;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outline, A::Error> {
-        let mut outline = Outline::default();
-        while let Some(section) = map.next_key::<String>()? {
-            if section == "schema" {
-                outline.schema = map.next_value()?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-            outline.sections.insert(section);
-        }
-        Ok(outline)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Whole, A::Error> {
+        let mut sections = BTreeSet::new();
+        let noting = Noting {
+            map,
+            sections: &mut sections,
+        };
+        let snapshot = Snapshot::deserialize(MapAccessDeserializer::new(noting))?;
+        Ok(Whole { snapshot, sections })
+    }
+}
+
+/// A map that notes its keys as they pass.
+struct Noting<'a, A> {
+    map: A,
+    sections: &'a mut BTreeSet<String>,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Noting<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
+        let Some(key) = self.map.next_key::<String>()? else {
+            return Ok(None);
+        };
+        let value = seed.deserialize(key.as_str().into_deserializer())?;
+        self.sections.insert(key);
+        Ok(Some(value))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.map.next_value_seed(seed)
     }
 }

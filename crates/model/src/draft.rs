@@ -3,9 +3,10 @@
 
 use crate::Estate;
 use facts::Snapshot;
-use facts::bridge::{Bridge, Role};
+use facts::bridge::{Bridge, Device, Role};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 /// The text of a first site.toml. It always parses.
 pub fn draft(estate: &Estate) -> String {
@@ -54,13 +55,7 @@ fn list(items: impl IntoIterator<Item = String>) -> String {
 fn draft_host(host: &Snapshot, text: &mut String) {
     let name = key(&host.host);
     let _ = write!(text, "\n[hosts.{name}]\n");
-    let addresses: BTreeSet<&str> = host
-        .profiles
-        .iter()
-        .flat_map(|p| &p.addresses)
-        .filter_map(|a| a.split('/').next())
-        .filter(|a| a.parse::<std::net::IpAddr>().is_ok())
-        .collect();
+    let addresses = addresses(host);
     if !addresses.is_empty() {
         let _ = writeln!(
             text,
@@ -97,6 +92,29 @@ fn draft_host(host: &Snapshot, text: &mut String) {
             );
         }
     }
+}
+
+/// Addresses under which others reach the host: those of its profiles, and what the kernel has on
+/// the ways out. A bridge without an uplink (libvirt's own, a container engine's) has the same
+/// address on every host, and `0.0.0.0/28` asks systemd-networkd for any free range.
+fn addresses(host: &Snapshot) -> BTreeSet<&str> {
+    let leads_out = |device: &&Device| {
+        let of_host = matches!(device.kind.as_str(), "physical" | "bond" | "team" | "vlan");
+        let mut bridges = host.bridges.iter();
+        let with_uplink = |b: &Bridge| b.name == device.name && b.uplinks().next().is_some();
+        of_host || bridges.any(with_uplink)
+    };
+    let profiles = host.profiles.iter().flat_map(|profile| &profile.addresses);
+    let kernel = host.devices.iter().filter(leads_out);
+    profiles
+        .chain(kernel.flat_map(|device| &device.addresses))
+        .filter_map(|address| address.split('/').next())
+        .filter(|address| {
+            address
+                .parse()
+                .is_ok_and(|ip: IpAddr| !ip.is_unspecified() && !ip.is_loopback())
+        })
+        .collect()
 }
 
 fn draft_bridges(estate: &Estate, text: &mut String) {
@@ -156,7 +174,7 @@ fn draft_nas(estate: &Estate, text: &mut String) {
     }
     for (server, paths) in exports {
         let _ = write!(text, "\n[nas.{}]\n", key(&server));
-        if server.parse::<std::net::IpAddr>().is_ok() {
+        if server.parse::<IpAddr>().is_ok() {
             let _ = writeln!(text, "addresses = [{}]", quoted(&server));
         } else {
             text.push_str("# addresses = [\"…\"]\n");
@@ -262,6 +280,36 @@ mod tests {
         estate.hosts[0].bridges[0].ports[0].pvid = Some(0);
         let site = Site::parse("site.toml", &draft(&estate)).unwrap();
         assert!(site.bridges.is_empty());
+    }
+
+    #[test]
+    fn addresses_are_those_by_which_others_reach_the_host() {
+        let mut estate = estate();
+        let host = &mut estate.hosts[0];
+        let device = |name: &str, kind: &str, address: &str| Device {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            addresses: vec![address.to_owned()],
+            ..Device::default()
+        };
+        host.devices = vec![
+            device("eno1", "physical", "192.0.2.2/24"),
+            device("virbr0", "bridge", "192.168.122.1/24"),
+            device("br-mgmt", "bridge", "10.50.1.11/24"),
+        ];
+        // What systemd ships for containers: any free range.
+        host.profiles.push(facts::profile::Profile {
+            addresses: vec!["0.0.0.0/28".to_owned(), "10.50.1.11/24".to_owned()],
+            ..facts::profile::Profile::default()
+        });
+        host.bridges[0].ports.push(Port {
+            name: "eno2".to_owned(),
+            role: Role::Uplink,
+            ..Port::default()
+        });
+        let site = Site::parse("site.toml", &draft(&estate)).unwrap();
+        let host = site.hosts.values().next().unwrap();
+        assert_eq!(host.addresses, ["10.50.1.11", "192.0.2.2"]);
     }
 
     #[test]

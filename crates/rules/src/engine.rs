@@ -6,9 +6,11 @@ use crate::rule::{Check, Host, Report, Rule};
 use facts::{Snapshot, Source};
 use model::Estate;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// Which rules to run.
 #[derive(Clone, Debug, Default)]
@@ -17,15 +19,15 @@ pub struct Selection {
     pub only: Vec<String>,
 }
 
-/// What was not checked, and why.
+/// What was not checked, and why. A large site has millions of them, hence the lean types.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NotChecked {
     /// The host.
-    pub host: String,
+    pub host: Arc<str>,
     /// The source that was not read, or the rule that could not judge.
-    pub source: String,
+    pub source: Cow<'static, str>,
     /// Why.
-    pub reason: String,
+    pub reason: Box<str>,
 }
 
 /// What an audit gave.
@@ -79,9 +81,9 @@ pub fn audit(estate: &Estate, rules: &[&'static Rule]) -> Audit {
     };
     for not in &estate.not_read {
         audit.not_checked.push(NotChecked {
-            host: not.host.clone(),
-            source: not.source.clone(),
-            reason: not.reason.clone(),
+            host: not.host.as_str().into(),
+            source: not.source.clone().into(),
+            reason: not.reason.as_str().into(),
         });
     }
     for found in on_all_hosts(estate, rules) {
@@ -169,15 +171,16 @@ impl Found {
 
     /// What of the sources that the rules need was not read.
     fn unread(&mut self, host: &Snapshot, needed: &BTreeSet<Source>) {
+        let name: Arc<str> = host.host.as_str().into();
         for unread in host.unread.iter().filter(|u| needed.contains(&u.source)) {
             self.not_checked.push(NotChecked {
-                host: host.host.clone(),
-                source: unread.source.name().to_owned(),
+                host: Arc::clone(&name),
+                source: unread.source.name().into(),
                 reason: match &unread.item {
                     Some(item) if !unread.reason.starts_with(item.as_str()) => {
-                        format!("{item}: {}", unread.reason)
+                        format!("{item}: {}", unread.reason).into()
                     }
-                    _ => unread.reason.clone(),
+                    _ => unread.reason.as_str().into(),
                 },
             });
         }
@@ -209,12 +212,17 @@ impl Found {
             finding
         });
         self.findings.extend(findings);
-        let not_checked = report.not_checked.into_iter();
-        self.not_checked
-            .extend(not_checked.map(|(host, reason)| NotChecked {
+        for (host, reason) in report.not_checked {
+            let last = self.not_checked.last().map(|not| &not.host);
+            let host = match last.filter(|last| ***last == *host) {
+                Some(last) => Arc::clone(last),
+                None => host.into(),
+            };
+            self.not_checked.push(NotChecked {
                 host,
-                source: rule.id.to_owned(),
-                reason,
-            }));
+                source: rule.id.into(),
+                reason: reason.into(),
+            });
+        }
     }
 }

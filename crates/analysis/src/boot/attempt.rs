@@ -6,6 +6,7 @@ use super::conditions::{Conditions, Reach, servers};
 use super::plan::{Kind, UnitPlan};
 use super::timespan::Limit;
 use super::{fstype, options};
+use facts::path;
 use facts::unit::escape;
 
 /// How long systemd waits for a mount and for a device where nothing says otherwise:
@@ -59,7 +60,7 @@ fn seconds(limit: Option<Limit>) -> f64 {
 
 /// The device that a source names, among those that were read.
 pub fn device<'s>(snapshot: &'s Snapshot, what: &str) -> Option<&'s BlockDevice> {
-    let what = escape::simplify(what);
+    let what = path::simplify(what);
     let tagged = |by: &str, value: &Option<String>| {
         value
             .as_ref()

@@ -12,7 +12,9 @@ use super::native::{self, Settings};
 use super::plan::{Host, Kind, LOCAL_FS, PulledIn, REMOTE_FS, Requirement, SWAP, UnitPlan};
 use super::timespan;
 use super::{fstype, options};
+use facts::path;
 use facts::unit::escape;
+use std::collections::HashMap;
 
 /// The daemon that starts guests.
 pub(super) const DAEMONS: [&str; 2] = ["libvirtd.service", "virtqemud.service"];
@@ -188,10 +190,11 @@ pub(super) fn graph(
     daemon: Option<&str>,
 ) -> Graph {
     let mut graph = Graph::default();
+    let points = Points::of(members);
     frame(&mut graph, network, daemon);
     for member in members {
         if member.plan.unit.is_some() && !member.masked {
-            add(&mut graph, member, members, world);
+            add(&mut graph, member, &points, world);
         }
     }
     for member in members.iter().filter(|member| member.masked) {
@@ -217,10 +220,10 @@ pub(super) fn graph(
             }
         }
         for path in settings.list("Unit", "RequiresMountsFor") {
-            mounts_for(&mut graph, daemon, &path, members, true);
+            mounts_for(&mut graph, daemon, &path, &points, true);
         }
         for path in settings.list("Unit", "WantsMountsFor") {
-            mounts_for(&mut graph, daemon, &path, members, false);
+            mounts_for(&mut graph, daemon, &path, &points, false);
         }
     }
     let lost: Vec<String> = graph
@@ -306,7 +309,7 @@ fn frame(graph: &mut Graph, network: NetworkService, daemon: Option<&str>) {
 }
 
 /// One mount or swap with all that systemd adds to it.
-fn add(graph: &mut Graph, member: &Member, members: &[Member], world: &World<'_>) {
+fn add(graph: &mut Graph, member: &Member, points: &Points<'_>, world: &World<'_>) {
     let plan = &member.plan;
     let Some(unit) = plan.unit.as_deref() else {
         return;
@@ -373,14 +376,14 @@ fn add(graph: &mut Graph, member: &Member, members: &[Member], world: &World<'_>
             graph.after(check, "local-fs-pre.target");
         }
     }
-    if let Some(parent) = parent(&plan.mount_point) {
-        mounts_for(graph, unit, parent, members, true);
+    if let Some(parent) = path::parent(&plan.mount_point) {
+        mounts_for(graph, unit, parent, points, true);
     }
     if plan.what.starts_with('/') && (plan.bind || plan.looped || !plan.network) {
-        mounts_for(graph, unit, &plan.what, members, true);
+        mounts_for(graph, unit, &plan.what, points, true);
     }
     for path in &plan.requires_mounts_for {
-        mounts_for(graph, unit, path, members, true);
+        mounts_for(graph, unit, path, points, true);
     }
     let node = graph.unit(unit);
     node.attempt = Some(attempt::mount(plan, &member.source, world));
@@ -389,34 +392,38 @@ fn add(graph: &mut Graph, member: &Member, members: &[Member], world: &World<'_>
         graph.unit(automount).droppable = true;
         graph.after(automount, "local-fs-pre.target");
         graph.after(LOCAL_FS, automount);
-        if let Some(parent) = parent(&plan.mount_point) {
-            mounts_for(graph, automount, parent, members, true);
+        if let Some(parent) = path::parent(&plan.mount_point) {
+            mounts_for(graph, automount, parent, points, true);
         }
     }
 }
 
-fn parent(path: &str) -> Option<&str> {
-    let (parent, _) = path.rsplit_once('/')?;
-    match (path, parent) {
-        ("/", _) => None,
-        (_, "") => Some("/"),
-        (_, parent) => Some(parent),
+/// Units by mount point.
+struct Points<'m>(HashMap<&'m str, Vec<&'m str>>);
+
+impl<'m> Points<'m> {
+    fn of(members: &'m [Member]) -> Self {
+        let mut units: HashMap<&str, Vec<&str>> = HashMap::new();
+        for member in members {
+            if let Some(unit) = member.plan.unit.as_deref()
+                && !member.masked
+                && member.plan.kind == Kind::Mount
+            {
+                units
+                    .entry(&member.plan.mount_point)
+                    .or_default()
+                    .push(unit);
+            }
+        }
+        Self(units)
     }
 }
 
 /// `RequiresMountsFor=`: every mount on the way to the path, itself included.
-fn mounts_for(graph: &mut Graph, unit: &str, path: &str, members: &[Member], requires: bool) {
-    let path = escape::simplify(path);
-    for other in members {
-        let Some(name) = other.plan.unit.as_deref().filter(|name| *name != unit) else {
-            continue;
-        };
-        if other.masked
-            || other.plan.kind == Kind::Swap
-            || !escape::within(&path, &other.plan.mount_point)
-        {
-            continue;
-        }
+fn mounts_for(graph: &mut Graph, unit: &str, path: &str, points: &Points<'_>, requires: bool) {
+    let path = path::simplify(path);
+    let on_the_way = path::ancestors(&path).filter_map(|point| points.0.get(point));
+    for &name in on_the_way.flatten().filter(|name| **name != unit) {
         graph.after(unit, name);
         // tmp.mount is the one that systemd only orders after.
         if requires && name != "tmp.mount" {

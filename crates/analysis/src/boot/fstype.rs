@@ -2,7 +2,7 @@
 //!
 //! Seen by giving each to the generator of systemd 252; the lists are the same in 257.
 
-use facts::unit::escape;
+use facts::path;
 
 /// File systems that systemd knows to need the network, with or without `fuse.` before the name.
 /// `9p`, `virtiofs`, `smb`, and most FUSE clients (`fuse.s3fs`, `fuse.rclone`) are not among
@@ -89,8 +89,8 @@ pub fn is_api(target: &str, debian: bool) -> bool {
         "/sys/fs/cgroup/systemd",
     ];
     POINTS.contains(&target)
-        || escape::within(target, "/sys/fs/cgroup")
-        || escape::within(target, "/run/host")
+        || path::is_below(target, "/sys/fs/cgroup")
+        || path::is_below(target, "/run/host")
         || debian && target == "/run/lock"
 }
 
@@ -100,6 +100,6 @@ pub fn is_extrinsic(target: &str, options: &str) -> bool {
     matches!(target, "/" | "/usr" | "/etc")
         || ["/run/initramfs", "/proc", "/sys", "/dev"]
             .iter()
-            .any(|prefix| escape::within(target, prefix))
+            .any(|prefix| path::is_below(target, prefix))
         || super::options::has(options, &["x-initrd.mount"])
 }

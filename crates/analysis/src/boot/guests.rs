@@ -10,7 +10,7 @@ use super::conditions::Reach;
 use super::graph::End;
 use super::plan::Host;
 use super::predict::{Boot, GuestResult, GuestStart, MountResult, Mounted, Outcome};
-use facts::unit::escape;
+use facts::path;
 
 /// All guests of the snapshot, in its order.
 pub(super) fn starts(
@@ -231,7 +231,7 @@ impl Paths<'_> {
             .boot
             .mounts
             .iter()
-            .filter(|m| m.unit.is_some() && escape::within(&path, &m.mount_point))
+            .filter(|m| m.unit.is_some() && path::is_below(&path, &m.mount_point))
             .max_by_key(|m| m.mount_point.len());
         let Some(mount) = mount.filter(|m| m.mount_point != "/") else {
             return self.missing(&path);

@@ -29,5 +29,5 @@ pub use conditions::{Conditions, NetworkService, Service};
 pub use graph::Cycle;
 pub use plan::{Host, UnitPlan, unit_of};
 pub use predict::{
-    Boot, Delay, GuestResult, GuestStart, MountResult, Mounted, Outcome, predict, predict_mounts,
+    Boot, Delay, GuestResult, GuestStart, MountResult, Mounted, Outcome, cycles, predict,
 };

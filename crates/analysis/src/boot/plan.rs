@@ -13,6 +13,7 @@ use facts::{Snapshot, fstab::Entry};
 use super::line::{self, Fields};
 use super::timespan::{self, Limit};
 use super::{fstype, options};
+use facts::path;
 use facts::unit::escape::{self, is_device_path};
 
 /// The version assumed where none was read: that of Debian 12 and, but for its patches, RHEL 9.
@@ -115,14 +116,14 @@ impl Host {
 
     /// The path with every symbolic link on the way followed, as far as they are known.
     pub(super) fn canonical(&self, path: &str) -> String {
-        let mut path = escape::simplify(path);
+        let mut path = path::simplify(path);
         for _ in 0..40 {
             let found = self
                 .links
                 .iter()
-                .find(|(link, _)| escape::within(&path, link));
+                .find(|(link, _)| path::is_below(&path, link));
             let Some((link, to)) = found else { break };
-            path = escape::simplify(&format!("{to}{}", &path[link.len()..]));
+            path = path::simplify(&format!("{to}{}", &path[link.len()..]));
         }
         path
     }
@@ -325,7 +326,7 @@ pub fn plan(entries: &[Entry], host: &Host) -> Vec<UnitPlan> {
                 plan.no_unit = Some(NoUnit::Duplicate { line });
             } else {
                 lines.insert(unit.clone(), entry.line);
-                let maker = (plan.kind == Kind::Swap, escape::simplify(&plan.what));
+                let maker = (plan.kind == Kind::Swap, path::simplify(&plan.what));
                 if plan.makefs && !made.insert(maker) && plan.no_unit.is_none() {
                     plan.pulled_in_by.clear();
                     plan.automount = None;
@@ -354,7 +355,7 @@ fn empty(line: u32, kind: Kind, fields: &Fields) -> UnitPlan {
         mount_point: if kind == Kind::Swap {
             String::new()
         } else {
-            escape::simplify(&fields.target)
+            path::simplify(&fields.target)
         },
         fstype: if fields.fstype == "auto" {
             String::new()
@@ -611,7 +612,7 @@ fn fsck(plan: &mut UnitPlan, host: &Host) {
 
 /// The device unit, and the target that delays it while it is being decrypted or assembled.
 fn blockdev(plan: &mut UnitPlan) {
-    if is_device_path(&plan.what) && escape::simplify(&plan.what).starts_with("/dev/") {
+    if is_device_path(&plan.what) && path::simplify(&plan.what).starts_with("/dev/") {
         match escape::escape_path(&plan.what) {
             Some(name) => plan.after.push(format!("blockdev@{name}.target")),
             None => {

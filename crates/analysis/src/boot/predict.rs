@@ -9,7 +9,7 @@ use super::build::{self, DAEMONS, Member};
 use super::conditions::{Conditions, NetworkService};
 use super::graph::{Cycle, End, Graph};
 use super::guests;
-use super::plan::{Host, Kind, LOCAL_FS, PulledIn, Requirement, plan};
+use super::plan::{Host, Kind, LOCAL_FS, PulledIn, Requirement, UnitPlan, plan};
 
 /// How a boot ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -179,13 +179,22 @@ pub fn predict(snapshot: &Snapshot, conditions: &Conditions) -> Boot {
     boot
 }
 
-/// The same without guests and services, for who asks about the mounts alone.
-pub fn predict_mounts(snapshot: &Snapshot, conditions: &Conditions) -> Boot {
+/// The circles in the order of the mounts alone, for who has the plan of fstab already.
+pub fn cycles(snapshot: &Snapshot, plans: &[UnitPlan]) -> Vec<Cycle> {
+    let conditions = Conditions::default();
     let world = World {
         snapshot,
-        conditions,
+        conditions: &conditions,
     };
-    mounts_of(&world, daemon(snapshot)).0
+    let network = NetworkService::of(snapshot);
+    let members = build::members(plans.to_vec(), sources(snapshot), &world);
+    build::graph(&members, &world, network, daemon(snapshot)).cycles
+}
+
+/// First fields of fstab, one per plan.
+fn sources(snapshot: &Snapshot) -> Vec<String> {
+    let entries = snapshot.fstab.iter();
+    entries.map(|entry| entry.source.clone()).collect()
 }
 
 fn mounts_of(world: &World<'_>, daemon: Option<&'static str>) -> (Boot, Run) {
@@ -197,12 +206,7 @@ fn mounts_of(world: &World<'_>, daemon: Option<&'static str>) -> (Boot, Run) {
     let network = conditions
         .network
         .unwrap_or_else(|| NetworkService::of(snapshot));
-    let sources = snapshot
-        .fstab
-        .iter()
-        .map(|entry| entry.source.clone())
-        .collect();
-    let members = build::members(plan(&snapshot.fstab, &host), sources, world);
+    let members = build::members(plan(&snapshot.fstab, &host), sources(snapshot), world);
     let graph = build::graph(&members, world, network, daemon);
     let mut run = Run {
         ends: graph.run(),

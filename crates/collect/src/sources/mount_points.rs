@@ -5,8 +5,8 @@
 
 use crate::probe::{ProbeError, ProbeStat, Prober, probe_mount, verdict};
 use crate::{HostReader, Options};
-use facts::fstab::simplify;
 use facts::mount::{HealthState, Mount, MountPoint};
+use facts::path::simplify;
 use facts::{Snapshot, Source};
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -22,6 +22,7 @@ pub use field::{decode, encode};
 pub use options::{join_options, split_options};
 pub use remark::remarks;
 
+use crate::path;
 use serde::{Deserialize, Serialize};
 
 /// One good line of fstab, decoded (octal escapes, quotes).
@@ -115,36 +116,10 @@ impl Entry {
         classify::hosts(self)
     }
 
-    /// The mount point as systemd writes it: repeated and trailing slashes removed. What is no
-    /// absolute path stays as it is.
+    /// The mount point as systemd writes it: repeated and trailing slashes removed.
     pub fn mount_point(&self) -> String {
-        simplify(&self.target)
+        path::simplify(&self.target)
     }
-}
-
-/// An absolute path without repeated slashes, `.` components and trailing slash.
-pub fn simplify(path: &str) -> String {
-    if !path.starts_with('/') {
-        return path.to_owned();
-    }
-    let mut out = String::with_capacity(path.len());
-    for part in path.split('/').filter(|p| !p.is_empty() && *p != ".") {
-        out.push('/');
-        out.push_str(part);
-    }
-    if out.is_empty() {
-        out.push('/');
-    }
-    out
-}
-
-/// Whether `path` is `root` or lies below it, by components; both absolute.
-pub fn is_below(path: &str, root: &str) -> bool {
-    let (path, root) = (simplify(path), simplify(root));
-    root == "/"
-        || path
-            .strip_prefix(root.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

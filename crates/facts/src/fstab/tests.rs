@@ -285,14 +285,6 @@ fn options_that_would_not_be_read_back_are_refused() {
     assert_eq!(document.to_string(), text);
 }
 
-#[test]
-fn paths() {
-    assert_eq!(simplify("//a/./b//"), "/a/b");
-    assert_eq!(simplify("/"), "/");
-    assert!(is_below("/mnt/nas/vms", "/mnt/nas/") && !is_below("/mnt/nas2", "/mnt/nas"));
-    assert!(is_below("/x", "/"));
-}
-
 /// Text that looks like an fstab, with everything awkward in it.
 fn fstab_like() -> impl Strategy<Value = String> {
     let atom = prop_oneof![

@@ -1,7 +1,8 @@
 //! `/proc/PID/mountinfo`, see proc_pid_mountinfo(5).
 
 use super::Mount;
-use crate::fstab::{decode, simplify, split_options};
+use crate::fstab::{decode, split_options};
+use crate::path::is_below;
 use crate::syntax::SyntaxError;
 
 /// Reads a mount table. `\040` and its kin are resolved; optional fields are skipped.
@@ -79,19 +80,11 @@ fn parse_line(line: &str, number: u32) -> Result<Mount, SyntaxError> {
 /// components (`/mnt/nas2` does not lie on `/mnt/nas`); of several on one point the last, which
 /// covers the others. The path is taken as it is: links are not followed.
 pub fn mount_of<'a>(path: &str, mounts: &'a [Mount]) -> Option<&'a Mount> {
-    let path = simplify(path);
     mounts
         .iter()
-        .filter(|m| covers(&m.target, &path))
+        .filter(|m| m.target == "/" || is_below(path, &m.target))
         // `max_by_key` gives the last of equals.
         .max_by_key(|m| m.target.len())
-}
-
-fn covers(target: &str, path: &str) -> bool {
-    target == "/"
-        || path
-            .strip_prefix(target)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! The same rules as `systemd-escape --path` and `systemd-escape --mangle`, with the shortening of
 //! names of more than 255 bytes that systemd has since version 251.
 
+use crate::path::simplify;
+
 /// Longest unit name that systemd accepts, in bytes.
 const MAX: usize = 255;
 
@@ -25,29 +27,6 @@ const TYPES: [&str; 11] = [
     ".slice",
     ".scope",
 ];
-
-/// The path without doubled and trailing slashes and without `.` components.
-pub fn simplify(path: &str) -> String {
-    let absolute = path.starts_with('/');
-    let parts: Vec<&str> = path
-        .split('/')
-        .filter(|part| !part.is_empty() && *part != ".")
-        .collect();
-    match (absolute, parts.is_empty()) {
-        (true, _) => format!("/{}", parts.join("/")),
-        (false, true) => ".".to_owned(),
-        (false, false) => parts.join("/"),
-    }
-}
-
-/// Whether `path` is `prefix` or lies below it; both simplified.
-pub fn within(path: &str, prefix: &str) -> bool {
-    prefix == "/" && path.starts_with('/')
-        || path == prefix
-        || path
-            .strip_prefix(prefix)
-            .is_some_and(|rest| rest.starts_with('/'))
-}
 
 /// The escaped form of a path, without a suffix; `None` for one that holds `..`.
 pub fn escape_path(path: &str) -> Option<String> {

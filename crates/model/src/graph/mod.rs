@@ -13,7 +13,7 @@ mod component;
 mod edit;
 mod lookup;
 
-pub use build::build;
+pub use build::{build, build_named};
 pub use component::{Component, Index, Kind, Start};
 
 use facts::Evidence;

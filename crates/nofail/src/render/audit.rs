@@ -5,43 +5,37 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use facts::Evidence;
 use rayon::prelude::*;
 use rules::{Audit, Finding, NotChecked, Severity};
-use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
-/// Prints an audit.
+/// Hosts that are rendered before anything of them is written.
+const AT_ONCE: usize = 64;
+
+/// Prints an audit, some hosts at a time: the whole text of a large site is large.
 ///
 /// # Errors
 /// Standard output cannot be written.
 pub fn print(audit: &Audit) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text(audit, colour()).as_bytes())?;
-    out.flush()
-}
-
-/// The whole text.
-pub fn text(audit: &Audit, colour: bool) -> String {
-    let mut text = findings(&audit.findings, colour);
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let colour = colour();
+    let hosts: Vec<&[Finding]> = audit.findings.chunk_by(|a, b| a.host == b.host).collect();
+    for some in hosts.chunks(AT_ONCE) {
+        let texts: Vec<String> = some.par_iter().map(|host| of_host(host, colour)).collect();
+        for text in texts {
+            out.write_all(text.as_bytes())?;
+        }
+    }
     if !audit.not_checked.is_empty() {
-        text.push_str(&paint(Style::Bold, "── not checked ──"));
-        text.push('\n');
+        writeln!(out, "{}", paint(Style::Bold, "── not checked ──"))?;
         for alike in audit
             .not_checked
             .chunk_by(|a, b| a.host == b.host && a.source == b.source)
         {
-            not_checked(alike, &mut text);
+            not_checked(alike, &mut out)?;
         }
-        text.push('\n');
+        writeln!(out)?;
     }
-    text.push_str(&summary(audit));
-    text.push('\n');
-    text
-}
-
-/// The findings, host by host on every processor.
-fn findings(findings: &[Finding], colour: bool) -> String {
-    let hosts: Vec<&[Finding]> = findings.chunk_by(|a, b| a.host == b.host).collect();
-    let texts: Vec<String> = hosts.par_iter().map(|host| of_host(host, colour)).collect();
-    texts.concat()
+    writeln!(out, "{}", summary(audit))?;
+    out.flush()
 }
 
 fn of_host(findings: &[Finding], colour: bool) -> String {
@@ -67,7 +61,7 @@ const NOT_CHECKED_SHOWN: usize = 8;
 
 /// What of one host's source was not checked: a thousand images without a header are one thing to
 /// a person.
-fn not_checked(alike: &[NotChecked], text: &mut String) {
+fn not_checked(alike: &[NotChecked], out: &mut impl Write) -> io::Result<()> {
     // Folding one line would save none.
     let shown = if alike.len() <= NOT_CHECKED_SHOWN + 1 {
         alike.len()
@@ -75,15 +69,16 @@ fn not_checked(alike: &[NotChecked], text: &mut String) {
         NOT_CHECKED_SHOWN
     };
     for not in &alike[..shown] {
-        let _ = writeln!(text, "  {}: {}: {}", not.host, not.source, not.reason);
+        writeln!(out, "  {}: {}: {}", not.host, not.source, not.reason)?;
     }
     if let (Some(not), more @ 1..) = (alike.first(), alike.len() - shown) {
-        let _ = writeln!(
-            text,
+        writeln!(
+            out,
             "  {}: {}: and {more} more (--format json has all)",
             not.host, not.source
-        );
+        )?;
     }
+    Ok(())
 }
 
 fn render(finding: &Finding, renderer: &Renderer) -> String {

@@ -1,18 +1,20 @@
 //! `nofail.audit/1`.
 
 use facts::Evidence;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-/// The document.
+/// The document. Each entry is made as it is written: a large site has millions.
 #[derive(Debug, Serialize)]
 pub struct Audit<'a> {
     schema: &'static str,
     hosts: &'a [String],
-    findings: Vec<Finding<'a>>,
-    not_checked: Vec<NotChecked<'a>>,
+    #[serde(serialize_with = "findings")]
+    findings: &'a [rules::Finding],
+    #[serde(serialize_with = "not_checked")]
+    not_checked: &'a [rules::NotChecked],
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct Finding<'a> {
     rule: &'a str,
     severity: &'a str,
@@ -23,11 +25,31 @@ struct Finding<'a> {
     fix: Option<&'a str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct NotChecked<'a> {
     host: &'a str,
     source: &'a str,
     reason: &'a str,
+}
+
+fn findings<S: Serializer>(findings: &&[rules::Finding], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(findings.iter().map(|finding| Finding {
+        rule: finding.rule,
+        severity: finding.severity.name(),
+        host: &finding.host,
+        subject: &finding.subject,
+        message: finding.full_message(),
+        evidence: &finding.evidence,
+        fix: finding.fix.as_deref(),
+    }))
+}
+
+fn not_checked<S: Serializer>(gaps: &&[rules::NotChecked], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(gaps.iter().map(|gap| NotChecked {
+        host: &gap.host,
+        source: &gap.source,
+        reason: &gap.reason,
+    }))
 }
 
 impl<'a> From<&'a rules::Audit> for Audit<'a> {
@@ -35,28 +57,8 @@ impl<'a> From<&'a rules::Audit> for Audit<'a> {
         Self {
             schema: "nofail.audit/1",
             hosts: &audit.hosts,
-            findings: audit
-                .findings
-                .iter()
-                .map(|finding| Finding {
-                    rule: finding.rule,
-                    severity: finding.severity.name(),
-                    host: &finding.host,
-                    subject: &finding.subject,
-                    message: finding.full_message(),
-                    evidence: &finding.evidence,
-                    fix: finding.fix.as_deref(),
-                })
-                .collect(),
-            not_checked: audit
-                .not_checked
-                .iter()
-                .map(|n| NotChecked {
-                    host: &n.host,
-                    source: &n.source,
-                    reason: &n.reason,
-                })
-                .collect(),
+            findings: &audit.findings,
+            not_checked: &audit.not_checked,
         }
     }
 }

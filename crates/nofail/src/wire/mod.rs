@@ -25,17 +25,18 @@ pub mod vlan_persist;
 pub mod vlan_plan;
 
 use serde::Serialize;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 
 /// Prints one JSON document on standard output.
 ///
 /// # Errors
 /// Standard output cannot be written.
 pub fn print(document: &impl Serialize) -> anyhow::Result<()> {
-    let mut text = serde_json::to_vec_pretty(document)?;
-    text.push(b'\n');
-    let mut out = std::io::stdout().lock();
-    out.write_all(&text)?;
+    // In pieces: the findings of a large site fill hundreds of megabytes.
+    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    // As an error of input and output: that the reader went away is looked for there.
+    serde_json::to_writer_pretty(&mut out, document).map_err(std::io::Error::from)?;
+    out.write_all(b"\n")?;
     out.flush()?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `fstab/libvirt-requires-network-mount`: libvirt's daemon refuses to start without a NAS.
 
-use super::planned::{lines, network_mount_above};
+use super::planned::{NetworkMounts, lines};
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
 use analysis::boot::plan::Requirement;
 use facts::{Evidence, Source};
@@ -82,6 +82,7 @@ fn check(host: &Host<'_>, report: &mut Report) {
             }
         }
     }
+    let network = NetworkMounts::of(&lines);
     for file in host
         .snapshot
         .units
@@ -95,7 +96,7 @@ fn check(host: &Host<'_>, report: &mut Report) {
             };
             for word in value.split_ascii_whitespace() {
                 let line = match key.trim() {
-                    "RequiresMountsFor" => network_mount_above(&lines, word),
+                    "RequiresMountsFor" => network.above(word),
                     "Requires" | "BindsTo" | "Requisite" => lines
                         .iter()
                         .find(|line| line.plan.network && line.plan.unit.as_deref() == Some(word)),

@@ -89,7 +89,7 @@ pub fn names_to_look_up(entry: &Entry, names: &Names) -> Vec<String> {
 
 /// Guests of a host with a disk, or a backing file of one, below a directory.
 pub fn guests_below<'a>(snapshot: &'a Snapshot, directory: &str) -> Vec<&'a str> {
-    let below = |path: &str| path.starts_with('/') && facts::fstab::is_below(path, directory);
+    let below = |path: &str| path.starts_with('/') && facts::path::is_below(path, directory);
     snapshot
         .guests
         .iter()

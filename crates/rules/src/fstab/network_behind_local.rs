@@ -1,6 +1,6 @@
 //! `fstab/network-behind-local`: a local line that cannot come before a network mount.
 
-use super::planned::{Planned, lines, network_mount_above};
+use super::planned::{NetworkMounts, Planned, lines};
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
 use analysis::boot::NetworkService;
 use analysis::boot::plan::Kind;
@@ -49,17 +49,20 @@ source); systemd.unit(5), RequiresMountsFor=.
 
 fn check(host: &Host<'_>, report: &mut Report) {
     let lines = lines(host);
+    let network = NetworkMounts::of(&lines);
     for line in &lines {
         let plan = &line.plan;
         if plan.network || plan.nofail || plan.pulled_in_by.is_empty() || plan.unit.is_none() {
             continue;
         }
         let below = if plan.kind == Kind::Mount {
-            network_mount_above(&lines, &plan.mount_point)
+            network.above(&plan.mount_point)
         } else {
             None
         };
-        let source = network_mount_above(&lines, &plan.what).filter(|_| plan.what.starts_with('/'));
+        let source = network
+            .above(&plan.what)
+            .filter(|_| plan.what.starts_with('/'));
         let (nas, how) = match (source, below) {
             (Some(nas), _) => (nas, "its source lies on"),
             (None, Some(nas)) => (nas, "its mount point lies below"),

@@ -5,8 +5,8 @@ use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
 use analysis::boot::plan::Kind;
 use facts::Source;
 use facts::domain::Guest;
-use facts::unit::escape;
-use std::collections::{BTreeMap, BTreeSet};
+use facts::path;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// See [`DOC`].
 pub const RULE: Rule = Rule {
@@ -124,7 +124,7 @@ fn ordered(host: &Host<'_>, line: &Planned<'_>) -> bool {
                             "After" => value.split_ascii_whitespace().any(|word| word == unit),
                             "RequiresMountsFor" | "WantsMountsFor" => value
                                 .split_ascii_whitespace()
-                                .any(|path| escape::within(path, &line.plan.mount_point)),
+                                .any(|path| path::is_below(path, &line.plan.mount_point)),
                             _ => false,
                         })
                 })
@@ -135,9 +135,10 @@ fn ordered(host: &Host<'_>, line: &Planned<'_>) -> bool {
 /// One pass over the guests, however many mounts there are.
 fn users<'m>(host: &Host<'_>, points: &[&'m str]) -> BTreeMap<&'m str, Vec<String>> {
     // The nearest mount above a path is the one that it lies on.
+    let points: HashSet<&str> = points.iter().copied().collect();
     let below = |path: &str| {
-        let above = points.iter().filter(|point| escape::within(path, point));
-        above.max_by_key(|point| point.len()).copied()
+        let path = path::simplify(path);
+        path::ancestors(&path).find_map(|point| points.get(point).copied())
     };
     let mut users: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let autostarted = |guest: &&Guest| guest.autostart == Some(true);

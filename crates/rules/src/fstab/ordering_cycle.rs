@@ -2,7 +2,7 @@
 
 use super::planned::lines;
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
-use analysis::boot::{Conditions, predict_mounts};
+use analysis::boot::cycles;
 use facts::Source;
 
 /// See [`DOC`].
@@ -49,8 +49,7 @@ systemd.unit(5), Before= and After=; bootup(7). The journal says `Found ordering
 
 fn check(host: &Host<'_>, report: &mut Report) {
     let lines = lines(host);
-    let boot = predict_mounts(host.snapshot, &Conditions::default());
-    for cycle in &boot.cycles {
+    for cycle in cycles(host.snapshot, host.units()) {
         let guilty = lines.iter().find(|line| {
             let plan = &line.plan;
             !plan.network

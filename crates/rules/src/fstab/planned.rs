@@ -1,11 +1,12 @@
 //! What the rules about the boot share: each line of fstab with the unit that systemd makes of it.
 
 use crate::Host;
-use analysis::boot::plan::{LOCAL_FS, PulledIn, Requirement};
+use analysis::boot::plan::{Kind, LOCAL_FS, PulledIn, Requirement};
 use analysis::boot::{UnitPlan, options};
 use facts::Evidence;
 use facts::fstab::Entry;
-use facts::unit::escape;
+use facts::path;
+use std::collections::HashMap;
 
 /// One line and its unit.
 pub(super) struct Planned<'a> {
@@ -91,18 +92,24 @@ impl Planned<'_> {
     }
 }
 
-/// The network mount that a path lies on or below, nearest first.
-pub(super) fn network_mount_above<'l, 'a>(
-    lines: &'l [Planned<'a>],
-    path: &str,
-) -> Option<&'l Planned<'a>> {
-    lines
-        .iter()
-        .filter(|line| {
-            line.plan.network
-                && line.plan.unit.is_some()
-                && !line.plan.mount_point.is_empty()
-                && escape::within(&escape::simplify(path), &line.plan.mount_point)
-        })
-        .max_by_key(|line| line.plan.mount_point.len())
+/// The network mounts of an fstab by their mount points.
+pub(super) struct NetworkMounts<'l, 'a>(HashMap<&'l str, &'l Planned<'a>>);
+
+impl<'l, 'a> NetworkMounts<'l, 'a> {
+    pub(super) fn of(lines: &'l [Planned<'a>]) -> Self {
+        let mounts = lines.iter().filter(|line| {
+            line.plan.network && line.plan.unit.is_some() && line.plan.kind == Kind::Mount
+        });
+        Self(
+            mounts
+                .map(|line| (line.plan.mount_point.as_str(), line))
+                .collect(),
+        )
+    }
+
+    /// The one that a path lies on or below, the nearest.
+    pub(super) fn above(&self, path: &str) -> Option<&'l Planned<'a>> {
+        let path = path::simplify(path);
+        path::ancestors(&path).find_map(|point| self.0.get(point).copied())
+    }
 }

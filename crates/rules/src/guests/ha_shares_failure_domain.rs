@@ -5,7 +5,7 @@ use analysis::impact::faults::Assume;
 use analysis::impact::shared::shared_all;
 use analysis::impact::spread::spread;
 use facts::{Evidence, Snapshot, Source};
-use model::graph::{Graph, Index, Kind, Regime, build};
+use model::graph::{Graph, Index, Kind, Regime, build_named};
 use model::{Estate, Site};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,11 +52,11 @@ INCIDENT action item 17.
 ";
 
 fn check(estate: &Estate, _: &[&Snapshot], report: &mut Report) {
-    // Without these the graph has no component that is told here, and a large one takes seconds.
+    // Without these the graph has no component that is told here.
     if !estate.site.as_ref().is_some_and(names_switches_or_feeds) {
         return;
     }
-    let graph = build(estate);
+    let graph = build_named(estate);
     let of_kind = graph.components().iter().filter(|c| c.kind == Kind::Group);
     let groups: Vec<Index> = of_kind
         .filter(|c| members(&graph, c.index) > 1)

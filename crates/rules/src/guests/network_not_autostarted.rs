@@ -1,7 +1,7 @@
 //! `guests/network-not-autostarted`: a guest waits for a network that nobody starts.
 
-use crate::storage::support::{definition, severity};
-use crate::{Check, Finding, Host, Remedy, Report, Rule};
+use crate::storage::support::{autostarted, definition, not_started};
+use crate::{Check, Host, Remedy, Report, Rule};
 use facts::domain::{Guest, Interface};
 use facts::{Evidence, Source};
 
@@ -46,12 +46,7 @@ virsh(1), net-autostart; tried with libvirt 9.0.
 ";
 
 fn check(host: &Host<'_>, report: &mut Report) {
-    for guest in host
-        .snapshot
-        .guests
-        .iter()
-        .filter(|g| g.autostart == Some(true))
-    {
+    for guest in autostarted(host.snapshot) {
         let interfaces = guest.interfaces.iter();
         for interface in interfaces.filter(|i| i.kind == "network" && !i.live_only) {
             check_interface(host, guest, interface, report);
@@ -92,19 +87,17 @@ fn check_interface(host: &Host<'_>, guest: &Guest, interface: &Interface, report
     } else {
         Evidence::measured(definition(guest), format!("interface of network {name}"))
     };
-    report.find(
-        Finding::new(
-            severity(host.estate, guest_name),
-            host.name(),
-            guest_name,
-            format!("{guest_name} starts with its host, but its network {name} {what}"),
-        )
-        .consequence("After the next boot of the host its start fails: the network is not active")
-        .evidence(evidence)
-        .evidence(Evidence::measured(
-            format!("/etc/libvirt/qemu/networks/autostart/{name}.xml"),
-            "no such link",
-        ))
-        .fix(fix),
+    let message = format!("{guest_name} starts with its host, but its network {name} {what}");
+    let link = Evidence::measured(
+        format!("/etc/libvirt/qemu/networks/autostart/{name}.xml"),
+        "no such link",
     );
+    report.find(not_started(
+        host,
+        guest,
+        "network",
+        message,
+        [evidence, link],
+        fix,
+    ));
 }

@@ -172,7 +172,7 @@ fn gaps(check: &Check, estate: &Estate, audit: &Audit) -> Vec<String> {
             }
         }
         for not in audit.not_checked.iter().filter(|n| n.source == *id) {
-            if fits(&check.hosts, &not.host) || not.host == "(site)" {
+            if fits(&check.hosts, &not.host) || &*not.host == "(site)" {
                 gaps.push(format!("{}: {}", not.host, not.reason));
             }
         }

@@ -3,8 +3,8 @@
 use super::expected_but_absent::bare;
 use crate::fstab::line;
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
-use facts::fstab::is_below;
 use facts::mount::MountPoint;
+use facts::path::is_below;
 use facts::{Evidence, Source};
 
 /// See [`DOC`].

@@ -8,6 +8,8 @@ use facts::domain::Disk;
 use facts::fstab::{self, SourceKind, classify};
 use facts::image::Image;
 use facts::mount::{Mount, mount_of};
+use facts::path::is_below;
+use facts::pool::Pool;
 use facts::unit::UnitFile;
 use facts::{Evidence, Snapshot, Source};
 use model::Estate;
@@ -92,7 +94,7 @@ impl Place {
             .is_some_and(|nas| {
                 nas.guest_disks_allowed
                     .iter()
-                    .any(|e| below(&self.export, e))
+                    .any(|e| is_below(&self.export, e))
             })
     }
 
@@ -223,17 +225,16 @@ fn look(snapshot: &Snapshot, path: &str, depth: usize) -> Option<Place> {
     /// Bind upon bind upon bind; fstab may be a circle.
     const DEEPEST: usize = 8;
     let mount = mount_of(path, &snapshot.mounts);
-    let wanted = wanted(snapshot, path);
     // The longer mount point is nearer to the path. An automount point waits for what fstab or a
     // unit mounts upon it.
     let length = |target: &str| target.trim_end_matches('/').len();
-    let nearer = wanted.filter(|wanted| {
+    let nearer = wanted(snapshot, path).filter(|(target, _)| {
         mount.is_none_or(|mount| {
-            let (want, have) = (length(wanted.target), length(&mount.target));
+            let (want, have) = (length(target), length(&mount.target));
             want > have || (want == have && mount.fstype == "autofs")
         })
     });
-    let Some(wanted) = nearer else {
+    let Some(wanted) = nearer.and_then(|(target, origin)| origin.wanted(target)) else {
         let mount = mount?;
         return (mount.is_network() || mount.fstype == "autofs").then(|| of_mount(snapshot, mount));
     };
@@ -254,37 +255,53 @@ fn look(snapshot: &Snapshot, path: &str, depth: usize) -> Option<Place> {
     None
 }
 
-fn wanted<'s>(snapshot: &'s Snapshot, path: &str) -> Option<Wanted<'s>> {
-    let fstab = snapshot
-        .fstab
-        .iter()
-        .filter(|e| below(path, &e.target))
-        .map(of_entry);
-    let units = snapshot
-        .units
-        .files
-        .iter()
-        .filter_map(of_unit)
-        .filter(|w| below(path, w.target));
+/// What says that something should be mounted somewhere.
+enum Origin<'a> {
+    Entry(&'a fstab::Entry),
+    Unit(&'a UnitFile, &'a str),
+    Pool(&'a Pool, &'a str),
+}
+
+impl<'a> Origin<'a> {
+    fn wanted(self, target: &'a str) -> Option<Wanted<'a>> {
+        match self {
+            Self::Entry(entry) => Some(of_entry(entry)),
+            Self::Unit(file, text) => of_unit(file, text),
+            Self::Pool(pool, source) => Some(Wanted {
+                target,
+                source,
+                fstype: "netfs pool",
+                options: Vec::new(),
+                remote: true,
+                evidence: Evidence::line(&pool.file, pool.line.max(1), &pool.text).mark(target),
+            }),
+        }
+    }
+}
+
+/// The nearest mount point above a path that should be there. This is asked for each disk of a
+/// host, by several rules, so only the targets are looked at.
+fn wanted<'s>(snapshot: &'s Snapshot, path: &str) -> Option<(&'s str, Origin<'s>)> {
+    let fstab = snapshot.fstab.iter();
+    let fstab = fstab.map(|entry| (entry.target.as_str(), Origin::Entry(entry)));
+    let units = snapshot.units.files.iter().filter_map(|file| {
+        let text = file.text.as_deref()?;
+        let mount = file.unit.ends_with(".mount") && unit_value(text, "What").is_some();
+        Some((
+            unit_value(text, "Where").filter(|_| mount)?,
+            Origin::Unit(file, text),
+        ))
+    });
     let pools = snapshot.pools.iter().filter_map(|pool| {
         let (target, source) = (pool.target.as_deref()?, pool.source.as_deref()?);
-        (pool.kind == "netfs" && below(path, target)).then(|| Wanted {
-            target,
-            source,
-            fstype: "netfs pool",
-            options: Vec::new(),
-            remote: true,
-            evidence: Evidence::line(&pool.file, pool.line.max(1), &pool.text).mark(target),
-        })
+        (pool.kind == "netfs").then_some((target, Origin::Pool(pool, source)))
     });
     // Of equals the first, so fstab before units before pools.
-    let mut best: Option<Wanted<'_>> = None;
-    for candidate in fstab.chain(units).chain(pools) {
-        if best
-            .as_ref()
-            .is_none_or(|b| candidate.target.len() > b.target.len())
-        {
-            best = Some(candidate);
+    let mut best: Option<(&str, Origin<'_>)> = None;
+    for (target, origin) in fstab.chain(units).chain(pools) {
+        let longer = best.as_ref().is_none_or(|(b, _)| target.len() > b.len());
+        if longer && is_below(path, target) {
+            best = Some((target, origin));
         }
     }
     best
@@ -307,26 +324,24 @@ fn of_entry(entry: &fstab::Entry) -> Wanted<'_> {
     }
 }
 
+/// The last value of a key of a unit's text.
+fn unit_value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    text.lines()
+        .rev()
+        .find_map(|line| {
+            line.trim()
+                .strip_prefix(key)?
+                .trim_start()
+                .strip_prefix('=')
+        })
+        .map(str::trim)
+}
+
 /// A native `.mount` unit.
-fn of_unit(file: &UnitFile) -> Option<Wanted<'_>> {
-    let text = file
-        .text
-        .as_deref()
-        .filter(|_| file.unit.ends_with(".mount"))?;
-    let value = |key: &str| {
-        text.lines()
-            .rev()
-            .find_map(|line| {
-                line.trim()
-                    .strip_prefix(key)?
-                    .trim_start()
-                    .strip_prefix('=')
-            })
-            .map(str::trim)
-    };
-    let (target, source) = (value("Where")?, value("What")?);
-    let fstype = value("Type").unwrap_or("auto");
-    let options: Vec<String> = value("Options")
+fn of_unit<'a>(file: &'a UnitFile, text: &'a str) -> Option<Wanted<'a>> {
+    let (target, source) = (unit_value(text, "Where")?, unit_value(text, "What")?);
+    let fstype = unit_value(text, "Type").unwrap_or("auto");
+    let options: Vec<String> = unit_value(text, "Options")
         .unwrap_or_default()
         .split(',')
         .map(str::to_owned)
@@ -346,11 +361,4 @@ fn of_unit(file: &UnitFile) -> Option<Wanted<'_>> {
         remote,
         evidence: Evidence::line(&file.path, line, format!("What={source}")).mark(source),
     })
-}
-
-/// Whether a path is a directory or lies in it.
-pub(crate) fn below(path: &str, directory: &str) -> bool {
-    let directory = directory.trim_end_matches('/');
-    path.strip_prefix(directory)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -1,8 +1,8 @@
 //! `storage/pool-nearly-full`: guests stop when their images cannot grow.
 
-use super::place::below;
 use super::support::{bytes, path};
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
+use facts::path::is_below;
 use facts::pool::Pool;
 use facts::{Evidence, Source};
 
@@ -75,7 +75,7 @@ fn check_pool(host: &Host<'_>, pool: &Pool, report: &mut Report) {
             .disks
             .iter()
             .filter_map(path)
-            .any(|path| below(path, target))
+            .any(|path| is_below(path, target))
     };
     let guests: Vec<&str> = host
         .snapshot

@@ -1,7 +1,7 @@
 //! `storage/pool-not-autostarted`: a guest waits for a pool that nobody starts.
 
-use super::support::{defined_disks, disk_evidence, severity};
-use crate::{Check, Finding, Host, Remedy, Report, Rule};
+use super::support::{autostarted, defined_disks, disk_evidence, not_started};
+use crate::{Check, Host, Remedy, Report, Rule};
 use facts::domain::{Disk, Guest};
 use facts::{Evidence, Source};
 
@@ -44,12 +44,7 @@ virsh(1), pool-autostart; tried with libvirt 9.0.
 ";
 
 fn check(host: &Host<'_>, report: &mut Report) {
-    for guest in host
-        .snapshot
-        .guests
-        .iter()
-        .filter(|g| g.autostart == Some(true))
-    {
+    for guest in autostarted(host.snapshot) {
         let volumes = defined_disks(guest).filter(|disk| disk.kind == "volume");
         for disk in volumes {
             check_disk(host, guest, disk, report);
@@ -60,26 +55,19 @@ fn check(host: &Host<'_>, report: &mut Report) {
 fn check_disk(host: &Host<'_>, guest: &Guest, disk: &Disk, report: &mut Report) {
     let source = disk.source.as_deref().unwrap_or_default();
     let name = source.split('/').next().unwrap_or_default();
-    let pool = host.snapshot.pools.iter().find(|pool| pool.name == name);
-    let Some(pool) = pool.filter(|pool| pool.autostart == Some(false)) else {
+    let mut pools = host.snapshot.pools.iter();
+    if !pools.any(|pool| pool.name == name && pool.autostart == Some(false)) {
         return;
-    };
-    report.find(
-        Finding::new(
-            severity(host.estate, &guest.name),
-            host.name(),
-            &guest.name,
-            format!(
-                "{} starts with its host, but the pool {name} of its disk {} does not",
-                guest.name, disk.target
-            ),
-        )
-        .consequence("After the next boot of the host its start fails: the pool is not active")
-        .evidence(disk_evidence(guest, disk))
-        .evidence(Evidence::measured(
-            format!("/etc/libvirt/storage/autostart/{name}.xml"),
-            format!("no such link: autostart of {} is off", pool.name),
-        ))
-        .fix(format!("virsh pool-autostart {name}")),
+    }
+    let message = format!(
+        "{} starts with its host, but the pool {name} of its disk {} does not",
+        guest.name, disk.target
     );
+    let link = Evidence::measured(
+        format!("/etc/libvirt/storage/autostart/{name}.xml"),
+        format!("no such link: autostart of {name} is off"),
+    );
+    let evidence = [disk_evidence(guest, disk), link];
+    let fix = format!("virsh pool-autostart {name}");
+    report.find(not_started(host, guest, "pool", message, evidence, fix));
 }

@@ -1,8 +1,8 @@
 //! `storage/pool-overcommitted`: the disks promised to guests are larger than what is there.
 
-use super::place::below;
 use super::support::{bytes, defined_disks, path, removable, severity};
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
+use facts::path::is_below;
 use facts::pool::Pool;
 use facts::{Evidence, Source};
 use std::collections::BTreeSet;
@@ -70,7 +70,7 @@ fn check_pool(host: &Host<'_>, pool: &Pool, report: &mut Report) {
             let disks = defined_disks(guest).filter(|d| !removable(d) && !d.readonly);
             disks.filter_map(|disk| Some((path(disk)?, guest.name.as_str())))
         })
-        .filter(|(path, _)| below(path, target))
+        .filter(|(path, _)| is_below(path, target))
         .collect();
     let mut seen = BTreeSet::new();
     for (path, guest) in written {

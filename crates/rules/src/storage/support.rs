@@ -1,7 +1,7 @@
 //! What the rules on disks share: which path a disk has, where it stands in the definition, how
 //! much a guest matters.
 
-use crate::{Host, Severity};
+use crate::{Finding, Host, Severity};
 use facts::domain::{Disk, Guest, NeededFile};
 use facts::image::Image;
 use facts::{Evidence, Snapshot};
@@ -35,6 +35,31 @@ pub(crate) fn removable(disk: &Disk) -> bool {
 /// Disks that the next start of a guest uses.
 pub(crate) fn defined_disks(guest: &Guest) -> impl Iterator<Item = &Disk> {
     guest.disks.iter().filter(|disk| !disk.live_only)
+}
+
+/// Guests of a host that libvirt starts with it.
+pub(crate) fn autostarted(snapshot: &Snapshot) -> impl Iterator<Item = &Guest> {
+    let guests = snapshot.guests.iter();
+    guests.filter(|guest| guest.autostart == Some(true))
+}
+
+/// What a guest with autostart waits for and libvirt does not start: a `pool` or a `network`.
+pub(crate) fn not_started(
+    host: &Host<'_>,
+    guest: &Guest,
+    kind: &str,
+    message: String,
+    evidence: [Evidence; 2],
+    fix: String,
+) -> Finding {
+    let severity = severity(host.estate, &guest.name);
+    let mut finding = Finding::new(severity, host.name(), &guest.name, message)
+        .consequence(format!(
+            "After the next boot of the host its start fails: the {kind} is not active"
+        ))
+        .fix(fix);
+    finding.evidence = evidence.into();
+    finding
 }
 
 /// The disk's place in the definition, its source marked.

@@ -11,6 +11,7 @@ use crate::daemon::Context;
 use crate::event::{Event, Evidence, Kind};
 use facts::fstab::{self, Entry};
 use facts::mount::{Mount, parse_mountinfo};
+use facts::path;
 use judge::{Memory, Seen};
 use rounds::Rounds;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -208,7 +209,7 @@ fn round(
     for (target, seen) in &seen {
         let used: Vec<String> = guests
             .iter()
-            .filter(|(_, disk)| fstab::is_below(disk, target))
+            .filter(|(_, disk)| path::is_below(disk, target))
             .map(|(g, _)| g.clone())
             .collect();
         let mine = memory.entry(target.clone()).or_default();

@@ -6,6 +6,7 @@
 //! `bridge-vids`, `bridge-pvid`, `bridge-access`, and applies those of a bridge to its *ports*:
 //! the bridge's own entry stays on PVID 1.
 
+mod made;
 mod stanza;
 
 pub use stanza::{Include, includes};
@@ -15,7 +16,9 @@ use super::text::boolean;
 use super::{Profile, ProfileKind, ProfileVlan};
 use crate::SyntaxError;
 use crate::bridge::vid;
+use made::{Auto, Made, by_name};
 use stanza::{Iface, Interfaces, Opt};
+use std::collections::HashMap;
 
 /// Longest chain of `inherits`.
 const DEEPEST: u32 = 16;
@@ -48,16 +51,19 @@ pub fn parse_files(
     for (file, text) in files {
         stanza::read(file, text, &mut all).map_err(|error| ((*file).to_owned(), error))?;
     }
-    let mut profiles: Vec<Profile> = Vec::new();
+    let mut made = Made::default();
     let mut later: Vec<(u32, String, super::commands::Effect)> = Vec::new();
+    let auto = Auto::of(&all);
+    let written = by_name(&all.ifaces);
     let ifaces: Vec<Iface> = all
         .ifaces
         .iter()
-        .map(|i| inherited(i, &all, DEEPEST))
+        .map(|i| inherited(i, &written, DEEPEST))
         .collect();
+    let whole = by_name(&ifaces);
     for iface in &ifaces {
         let fault = |error| (iface.file.clone(), error);
-        stanza_profile(iface, &all, &mut profiles, ifupdown2).map_err(fault)?;
+        stanza_profile(iface, &auto, &mut made, ifupdown2).map_err(fault)?;
         for option in &iface.options {
             if matches!(option.key.as_str(), "pre-up" | "up" | "post-up") {
                 for effect in effects(&option.value, Some(&iface.name), option.line) {
@@ -67,32 +73,32 @@ pub fn parse_files(
         }
     }
     for iface in &ifaces {
-        members(iface, &ifaces, &mut profiles, ifupdown2)
+        members(iface, &whole, &mut made, ifupdown2)
             .map_err(|error| (iface.file.clone(), error))?;
     }
     if ifupdown2 {
-        vlans_on_bridges(&ifaces, &mut profiles);
+        vlans_on_bridges(&ifaces, &mut made);
     }
     // Commands run when their stanza comes up, after what the options made.
     let mut commands: Vec<Profile> = Vec::new();
     for (line, file, effect) in later {
         apply(&mut commands, ProfileKind::Ifupdown, &file, line, effect);
     }
+    let mut profiles = made.into_profiles();
     profiles.extend(commands);
     Ok(profiles)
 }
 
 /// A stanza with the options of those that it inherits from before its own.
-fn inherited(iface: &Iface, all: &Interfaces, depth: u32) -> Iface {
+fn inherited(iface: &Iface, all: &HashMap<&str, Vec<&Iface>>, depth: u32) -> Iface {
     let mut whole = iface.clone();
     let parent = iface
         .inherits
         .as_ref()
         .filter(|_| depth > 0)
         .and_then(|parent| {
-            all.ifaces
-                .iter()
-                .find(|i| i.name == *parent && i.line != iface.line)
+            let named = all.get(parent.as_str())?;
+            named.iter().find(|i| i.line != iface.line)
         });
     if let Some(parent) = parent {
         let mut options = inherited(parent, all, depth - 1).options;
@@ -106,28 +112,19 @@ fn inherited(iface: &Iface, all: &Interfaces, depth: u32) -> Iface {
 /// stanzas).
 fn stanza_profile(
     iface: &Iface,
-    all: &Interfaces,
-    profiles: &mut Vec<Profile>,
+    auto: &Auto<'_>,
+    made: &mut Made,
     ifupdown2: bool,
 ) -> Result<(), SyntaxError> {
-    if !profiles.iter().any(|p| p.name == iface.name) {
-        let auto = all
-            .auto
-            .iter()
-            .any(|pattern| super::restored::glob(pattern, &iface.name));
-        profiles.push(Profile {
-            kind: ProfileKind::Ifupdown,
-            file: iface.file.clone(),
-            line: iface.line,
-            name: iface.name.clone(),
-            interface: Some(iface.name.clone()),
-            autoconnect: auto,
-            ..Profile::default()
-        });
-    }
-    let Some(profile) = profiles.iter_mut().find(|p| p.name == iface.name) else {
-        return Ok(());
-    };
+    let profile = made.get_or_make(&iface.name, || Profile {
+        kind: ProfileKind::Ifupdown,
+        file: iface.file.clone(),
+        line: iface.line,
+        name: iface.name.clone(),
+        interface: Some(iface.name.clone()),
+        autoconnect: auto.has(&iface.name),
+        ..Profile::default()
+    });
     let kind = kind_of(iface);
     if profile.kind_of_link.is_empty() || kind != "ethernet" {
         kind.clone_into(&mut profile.kind_of_link);
@@ -196,40 +193,35 @@ fn vlan_name(name: &str) -> Option<(&str, u16)> {
 /// Makes the ports of a bridge or bond its members, and gives those of a bridge their VLANs.
 fn members(
     iface: &Iface,
-    ifaces: &[Iface],
-    profiles: &mut Vec<Profile>,
+    ifaces: &HashMap<&str, Vec<&Iface>>,
+    made: &mut Made,
     ifupdown2: bool,
 ) -> Result<(), SyntaxError> {
     let listed = ["bridge-ports", "bond-slaves", "slaves"]
         .iter()
         .find_map(|key| iface.get(key));
     let Some(listed) = listed else { return Ok(()) };
-    let Some(maker) = profiles.iter().find(|p| p.name == iface.name) else {
+    let Some(maker) = made.get(&iface.name) else {
         return Ok(());
     };
     let (autoconnect, bridge) = (maker.autoconnect, maker.kind_of_link == "bridge");
     let aware = maker.vlan_filtering == Some(true);
-    for name in member_names(&listed.value, profiles) {
-        let known = profiles.iter().position(|p| p.name == name);
-        let at = known.unwrap_or_else(|| {
-            profiles.push(Profile {
-                kind: ProfileKind::Ifupdown,
-                file: iface.file.clone(),
-                line: listed.line,
-                name: name.clone(),
-                interface: Some(name.clone()),
-                kind_of_link: "ethernet".to_owned(),
-                ..Profile::default()
-            });
-            profiles.len() - 1
+    for name in member_names(&listed.value, made) {
+        let port = made.get_or_make(&name, || Profile {
+            kind: ProfileKind::Ifupdown,
+            file: iface.file.clone(),
+            line: listed.line,
+            name: name.clone(),
+            interface: Some(name.clone()),
+            kind_of_link: "ethernet".to_owned(),
+            ..Profile::default()
         });
-        let Some(port) = profiles.get_mut(at) else {
-            continue;
-        };
         port.controller = Some(iface.name.clone());
         port.autoconnect |= autoconnect;
         if bridge && aware && ifupdown2 {
-            let own = ifaces.iter().find(|i| i.name == name);
+            let own = ifaces
+                .get(name.as_str())
+                .and_then(|named| named.first().copied());
             port.vlans = port_vlans(iface, own)?;
         }
     }
@@ -237,7 +229,7 @@ fn members(
 }
 
 /// Names of `bridge-ports`: plain ones; `none`; `regex …` and `glob …` of what has a stanza.
-fn member_names(value: &str, profiles: &[Profile]) -> Vec<String> {
+fn member_names(value: &str, made: &Made) -> Vec<String> {
     let mut names = Vec::new();
     let mut pattern = false;
     for word in value.split_whitespace() {
@@ -250,7 +242,7 @@ fn member_names(value: &str, profiles: &[Profile]) -> Vec<String> {
                 if let Some((stem, first, last)) = numbered(word) {
                     names.extend((first..=last).map(|n| format!("{stem}{n}")));
                 } else {
-                    let all = profiles.iter().map(|p| &p.name);
+                    let all = made.names();
                     names.extend(all.filter(|n| super::restored::glob(word, n)).cloned());
                 }
             }
@@ -320,7 +312,7 @@ fn ranges(option: &Opt) -> Result<Vec<ProfileVlan>, SyntaxError> {
 }
 
 /// ifupdown2 makes a bridge itself a member of the VLAN of each VLAN device on it.
-fn vlans_on_bridges(ifaces: &[Iface], profiles: &mut [Profile]) {
+fn vlans_on_bridges(ifaces: &[Iface], made: &mut Made) {
     for iface in ifaces {
         let raw = iface.get("vlan-raw-device").map(|o| o.value.trim());
         let id = iface.get("vlan-id").map(|o| o.value.trim());
@@ -333,9 +325,9 @@ fn vlans_on_bridges(ifaces: &[Iface], profiles: &mut [Profile]) {
         let (Some(device), Some(vlan)) = (device, vlan) else {
             continue;
         };
-        if let Some(bridge) = profiles
-            .iter_mut()
-            .find(|p| p.name == device && p.vlan_filtering == Some(true))
+        if let Some(bridge) = made
+            .get_mut(device)
+            .filter(|bridge| bridge.vlan_filtering == Some(true))
         {
             bridge.vlans.push(ProfileVlan::tagged(vlan, iface.line));
         }

@@ -155,7 +155,9 @@ fn logical_lines(text: &str) -> Vec<(u32, &str, String)> {
         while body.ends_with('\\') {
             body.pop();
             let Some((_, next)) = lines.next() else { break };
-            body = format!("{} {}", body.trim_end(), next.trim());
+            body.truncate(body.trim_end().len());
+            body.push(' ');
+            body.push_str(next.trim());
         }
         all.push((number(index), raw, body.trim().to_owned()));
     }

@@ -40,18 +40,23 @@ pub(super) fn state(word: &str) -> &str {
     }
 }
 
-/// Reads the table of all ports.
-pub(super) fn read(reader: &mut Reader, lines: &[Line]) {
+/// The rows of a table: line, port, and its status with what follows, where one stands there.
+fn rows(lines: &[Line]) -> impl Iterator<Item = (&Line, String, Option<(&'static str, &str)>)> {
     let mut column = None;
-    for line in lines {
+    lines.iter().filter_map(move |line| {
         if line.text.starts_with("Port ") {
             column = line.text.find("Status");
-            continue;
+            return None;
         }
-        let Some((port, _)) = leading_port(&line.text) else {
-            continue;
-        };
-        let Some((word, rest)) = status_of(&line.text, column) else {
+        let (port, _) = leading_port(&line.text)?;
+        Some((line, port, status_of(&line.text, column)))
+    })
+}
+
+/// Reads the table of all ports.
+pub(super) fn read(reader: &mut Reader, lines: &[Line]) {
+    for (line, port, status) in rows(lines) {
+        let Some((word, rest)) = status else {
             reader.doubt(line, "no status of a port stands in this line");
             continue;
         };
@@ -97,16 +102,8 @@ pub(super) fn read(reader: &mut Reader, lines: &[Line]) {
 
 /// Reads the table of the ports that the switch disabled, with the reason.
 pub(super) fn read_err_disabled(reader: &mut Reader, lines: &[Line]) {
-    let mut column = None;
-    for line in lines {
-        if line.text.starts_with("Port ") {
-            column = line.text.find("Status");
-            continue;
-        }
-        let Some((port, _)) = leading_port(&line.text) else {
-            continue;
-        };
-        let Some(("err-disabled", rest)) = status_of(&line.text, column) else {
+    for (line, port, status) in rows(lines) {
+        let Some(("err-disabled", rest)) = status else {
             continue;
         };
         let reason = rest.split_whitespace().next().map(str::to_owned);

@@ -9,16 +9,36 @@ use super::lookup::{Definition, Lookup};
 use super::{Graph, Kind, Why};
 use crate::Estate;
 use facts::{Evidence, Snapshot};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The graph of an estate.
 pub fn build(estate: &Estate) -> Graph {
+    build_with(estate, |_| true)
+}
+
+/// The graph without the guests that site.toml does not name: no group and no service can need
+/// one of these, and a large site has a hundred of them for each that it names.
+pub fn build_named(estate: &Estate) -> Graph {
+    let site = estate.site.iter();
+    let named: HashSet<&str> = site
+        .flat_map(|site| {
+            let members = site.groups.values().flat_map(|group| &group.members);
+            site.guests.keys().chain(members).map(String::as_str)
+        })
+        .collect();
+    build_with(estate, |guest| named.contains(guest))
+}
+
+/// The graph of the hosts and of some of their guests.
+fn build_with(estate: &Estate, with: impl Fn(&str) -> bool) -> Graph {
     let mut graph = Graph {
         lookup: Arc::new(Lookup::of(estate)),
         ..Graph::default()
     };
     for (position, snapshot) in estate.hosts.iter().enumerate() {
-        for (guest, definition) in Definition::all(position, snapshot) {
+        let definitions = Definition::all(position, snapshot).into_iter();
+        for (guest, definition) in definitions.filter(|(guest, _)| with(guest)) {
             let defined = graph.defined.entry(snapshot.host.clone()).or_default();
             defined.push(guest.clone());
             graph.homes.entry(guest).or_default().push(definition);

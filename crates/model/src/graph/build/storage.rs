@@ -3,8 +3,9 @@
 
 use super::{because, read_at};
 use crate::graph::{Graph, Index, Kind, Regimes, Start};
-use facts::fstab::{Entry, SourceKind, classify, is_address, is_below};
+use facts::fstab::{Entry, SourceKind, classify, is_address};
 use facts::names::{Names, needs_dns};
+use facts::path::is_below;
 use facts::{Evidence, Snapshot};
 use std::collections::BTreeMap;
 

@@ -110,7 +110,7 @@ fn document(switches: &BTreeMap<&str, Vec<&Finding>>, audit: &Audit) -> Value {
     let missing: Vec<Value> = audit
         .not_checked
         .iter()
-        .map(|n| json!({"host": n.host, "source": n.source, "reason": n.reason}))
+        .map(|n| json!({"host": &*n.host, "source": n.source, "reason": &*n.reason}))
         .collect();
     json!({
         "schema": "nofail.switch-commands/1",
