@@ -16,6 +16,7 @@ pub mod engine;
 pub mod error;
 mod failpoint;
 pub mod fix;
+pub mod history;
 pub mod journal;
 pub mod lock;
 pub mod log;

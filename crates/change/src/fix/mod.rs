@@ -12,6 +12,7 @@ mod hook;
 mod libvirt_guests;
 mod name;
 mod profile;
+pub mod running;
 pub mod search;
 pub mod verify;
 
@@ -50,6 +51,8 @@ pub enum Remedy {
         /// Whether without being asked for.
         safe: bool,
     },
+    /// The running state of a bridge must change: declared for `nofail net apply`.
+    Net(Vec<running::Piece>),
     /// A person must do it: numbered steps.
     ByHand(Vec<String>),
     /// A machine could, but not here: why, and what would help.
@@ -63,8 +66,11 @@ pub type Mend = fn(&Case<'_>) -> Remedy;
 /// own `remedy`.
 #[rustfmt::skip] // one line per rule
 pub const REMEDIES: &[(&str, Mend)] = &[
+    ("bridge/default-pvid-1", running::default_pvid),
     ("bridge/not-persistent", profile::vlans),
     ("bridge/profile-ignored", profile::readable),
+    ("bridge/pvid-differs-from-plan", running::as_planned),
+    ("bridge/vlan-missing-on-uplink", running::missing_vlan),
     ("fstab/circular-name-resolution", name::address),
     ("fstab/device-timeout-ignored", fstab::device_timeout),
     ("fstab/fsck-can-stop-boot", fstab::no_check),
