@@ -18,6 +18,7 @@ mod failpoint;
 pub mod fix;
 pub mod history;
 pub mod journal;
+mod label;
 pub mod lock;
 pub mod log;
 pub mod net;

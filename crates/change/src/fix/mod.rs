@@ -89,6 +89,7 @@ pub const REMEDIES: &[(&str, Mend)] = &[
     ("guests/libvirt-guests-suspend-without-space", libvirt_guests::shutdown),
     ("guests/network-not-autostarted", autostart::network),
     ("hook/bad-interpreter", hook::interpreter),
+    ("hook/misplaced", hook::moved),
     ("hook/not-executable", hook::executable),
     ("hook/writable-by-others", hook::owner),
     ("hook/wrong-selinux-label", hook::label),

@@ -586,3 +586,185 @@ fn put_old(
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::state::{Settings, Vlans};
+    use crate::plan::Act;
+    use facts::bridge::Role;
+    use facts::profile::{ifupdown, netplan, networkd};
+    use std::collections::BTreeMap;
+
+    fn entry(pvid: u16, tagged: &[u16]) -> Option<Vlans> {
+        Some(Vlans {
+            pvid: Some(pvid),
+            untagged: [pvid].into(),
+            tagged: tagged.iter().copied().collect(),
+        })
+    }
+
+    fn state(pvid: u16, tagged: &[u16], address: &str) -> State {
+        let address = {
+            let (local, prefix) = address.split_once('/').unwrap();
+            Address::new("br0", local.parse().unwrap(), prefix.parse().unwrap())
+        };
+        let bridge = Device {
+            kind: "bridge".to_owned(),
+            up: true,
+            bridge: Some(Settings {
+                vlan_filtering: true,
+                default_pvid: Some(0),
+            }),
+            vlans: entry(pvid, &[]),
+            addresses: vec![address],
+            ..Device::default()
+        };
+        let port = Device {
+            kind: "physical".to_owned(),
+            role: Some(Role::Uplink),
+            up: true,
+            controller: Some("br0".to_owned()),
+            vlans: entry(pvid, tagged),
+            ..Device::default()
+        };
+        State {
+            devices: [("br0".to_owned(), bridge), ("eno1".to_owned(), port)].into(),
+            routes: Vec::new(),
+        }
+    }
+
+    type Read = fn(&BTreeMap<String, String>) -> Vec<Profile>;
+
+    /// Writes down a change of VLANs and address, and reads the files again as `read` does.
+    fn round(files: &[(&str, &str)], read: Read) -> BTreeMap<String, String> {
+        let mut texts: BTreeMap<String, String> = files
+            .iter()
+            .map(|(p, t)| ((*p).to_owned(), (*t).to_owned()))
+            .collect();
+        let (before, target) = (
+            state(1, &[], "10.0.0.2/24"),
+            state(100, &[10, 20], "10.1.0.2/24"),
+        );
+        let devices: BTreeSet<String> = ["br0", "eno1"].map(str::to_owned).into();
+        let writing_of = |texts: &BTreeMap<String, String>, before: &State| {
+            let profiles = read(texts);
+            let text = |path: &str| texts.get(path).cloned();
+            let host = Host {
+                read: &text,
+                nmcli: true,
+            };
+            writing(&profiles, before, &target, &devices, &host)
+        };
+        let done = writing_of(&texts, &before);
+        assert_eq!(done.by_hand, Vec::<String>::new());
+        assert_eq!(done.differences.len(), 3, "{:#?}", done.differences);
+        for proposal in done.edits {
+            let Act::Write { path, content, .. } = proposal.act else {
+                panic!("only files are written")
+            };
+            texts.insert(path, String::from_utf8(content).unwrap());
+        }
+        let profiles = read(&texts);
+        for (port, device) in [(None, "br0"), (Some("eno1"), "eno1")] {
+            let restored = restores(&profiles, "br0", port).unwrap();
+            let vlans = target.devices[device].vlans.clone().unwrap();
+            assert!(restored.vlan_filtering);
+            assert_eq!(restored.vlans.pvid, vlans.pvid, "{device} {texts:#?}");
+            let tagged: Vec<u16> = vlans.tagged.into_iter().collect();
+            assert_eq!(restored.vlans.tagged, tagged, "{device} {texts:#?}");
+        }
+        let own = |p: &&Profile| p.interface.as_deref() == Some("br0") && !p.addresses.is_empty();
+        let addresses = profiles.iter().find(own).unwrap().addresses.clone();
+        assert_eq!(addresses, ["10.1.0.2/24"]);
+        // Written once, there is nothing left to write.
+        assert!(writing_of(&texts, &target).is_empty());
+        texts
+    }
+
+    #[test]
+    fn networkd_holds_what_was_confirmed() {
+        let texts = round(
+            &[
+                (
+                    "/etc/systemd/network/br0.netdev",
+                    "[NetDev]\nName=br0\nKind=bridge\n",
+                ),
+                (
+                    "/etc/systemd/network/br0.network",
+                    "[Match]\nName=br0\n[Network]\n# ours\nAddress=10.0.0.2/24\n",
+                ),
+                (
+                    "/etc/systemd/network/eno1.network",
+                    "[Match]\nName=eno1\n[Network]\nBridge=br0\n",
+                ),
+            ],
+            |texts| {
+                let all = texts.iter();
+                all.flat_map(|(path, text)| networkd::parse(path, text).unwrap())
+                    .collect()
+            },
+        );
+        assert!(texts["/etc/systemd/network/br0.network"].contains("# ours\nAddress=10.1.0.2/24"));
+    }
+
+    #[test]
+    fn netplan_holds_addresses_and_drop_ins_the_vlans() {
+        let yaml = "network:\n  version: 2\n  renderer: networkd\n  ethernets:\n    eno1: {}\n  \
+                    bridges:\n    br0:\n      interfaces: [eno1]\n      addresses: [10.0.0.2/24]\n";
+        round(&[("/etc/netplan/1.yaml", yaml)], |texts| {
+            let mut profiles =
+                netplan::parse("/etc/netplan/1.yaml", &texts["/etc/netplan/1.yaml"]).unwrap();
+            for profile in &mut profiles {
+                let device = profile.interface.clone().unwrap();
+                for (suffix, named) in
+                    [("netdev", "[NetDev]\nName="), ("network", "[Match]\nName=")]
+                {
+                    let folder = format!("/etc/systemd/network/10-netplan-{device}.{suffix}.d");
+                    let drop_in = texts.get(&format!("{folder}/nofail-vlan.conf"));
+                    let Some(drop_in) = drop_in else { continue };
+                    let text = format!("{named}{device}\n{drop_in}");
+                    let made = networkd::parse(&format!("x.{suffix}"), &text).unwrap();
+                    for made in made {
+                        profile.vlans.extend(made.vlans);
+                        profile.vlan_filtering = made.vlan_filtering.or(profile.vlan_filtering);
+                        profile.default_pvid = made.default_pvid.or(profile.default_pvid);
+                    }
+                }
+            }
+            profiles
+        });
+    }
+
+    #[test]
+    fn interfaces_hold_both() {
+        let text = "auto br0\niface br0 inet static\n    address 10.0.0.2/24\n    bridge-ports eno1\n    \
+                    bridge-vlan-aware yes\n\nauto eno1\niface eno1 inet manual\n";
+        round(&[("/etc/network/interfaces", text)], |texts| {
+            ifupdown::parse("/etc/network/interfaces", &texts["/etc/network/interfaces"]).unwrap()
+        });
+    }
+
+    #[test]
+    fn what_has_no_profile_is_told_and_networkmanager_is_asked() {
+        let devices: BTreeSet<String> = ["br0", "eno1"].map(str::to_owned).into();
+        let (before, target) = (
+            state(1, &[], "10.0.0.2/24"),
+            state(100, &[10], "10.0.0.2/24"),
+        );
+        let host = Host {
+            read: &|_| None,
+            nmcli: true,
+        };
+        let none = writing(&[], &before, &target, &devices, &host);
+        assert!(none.is_empty());
+        assert_eq!(none.by_hand.len(), 2, "{:?}", none.by_hand);
+        let text = "[connection]\nid=br0\ntype=bridge\ninterface-name=br0\n[bridge]\n\
+                    vlan-filtering=true\nvlan-default-pvid=0\nvlans=1 pvid untagged\n";
+        let profiles = facts::profile::keyfile::parse("/x/br0.nmconnection", text).unwrap();
+        let done = writing(&profiles, &before, &target, &devices, &host);
+        let words = done.commands[0].join(" ");
+        assert!(words.contains("bridge.vlans 100 pvid untagged"), "{words}");
+        assert_eq!(done.files, ["/x/br0.nmconnection"]);
+    }
+}
