@@ -7,6 +7,7 @@
 
 mod autostart;
 mod cdrom;
+mod domain;
 mod fstab;
 mod hook;
 mod libvirt_guests;
@@ -67,6 +68,7 @@ pub type Mend = fn(&Case<'_>) -> Remedy;
 #[rustfmt::skip] // one line per rule
 pub const REMEDIES: &[(&str, Mend)] = &[
     ("bridge/default-pvid-1", running::default_pvid),
+    ("bridge/filtering-off-with-vlans", running::filtering),
     ("bridge/not-persistent", profile::vlans),
     ("bridge/profile-ignored", profile::readable),
     ("bridge/pvid-differs-from-plan", running::as_planned),
@@ -85,6 +87,7 @@ pub const REMEDIES: &[(&str, Mend)] = &[
     ("fstab/wrong-fstype", fstab::fstype),
     ("guests/autostart-link-broken", autostart::guest),
     ("guests/autostart-off", autostart::guest),
+    ("guests/crash-policy", domain::restarts),
     ("guests/libvirt-guests-off", libvirt_guests::on),
     ("guests/libvirt-guests-suspend-without-space", libvirt_guests::shutdown),
     ("guests/network-not-autostarted", autostart::network),

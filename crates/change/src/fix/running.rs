@@ -20,6 +20,8 @@ pub struct Piece {
 /// What a piece sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
+    /// It filters by VLAN.
+    Filtering,
     /// The default PVID of new ports, 0 for none.
     DefaultPvid(u16),
     /// VLANs of a port, or of the bridge's own entry.
@@ -55,22 +57,46 @@ pub(super) fn missing_vlan(case: &Case<'_>) -> Remedy {
     piece(bridge, entry)
 }
 
+/// Filtering is on, and every entry of the bridge is as planned before it is.
+pub(super) fn filtering(case: &Case<'_>) -> Remedy {
+    let name = &case.finding.subject;
+    let Some(bridge) = case.host.bridges.iter().find(|b| &b.name == name) else {
+        return super::by_hand(case.finding);
+    };
+    let on = Piece {
+        bridge: name.clone(),
+        what: What::Filtering,
+    };
+    let ports = bridge.ports.iter().filter(|p| p.role != Role::Other);
+    let entries = ports.filter_map(|port| planned(case, bridge, port));
+    let entries = entries.map(|entry| Piece {
+        bridge: name.clone(),
+        what: What::Entry(entry),
+    });
+    Remedy::Net(std::iter::once(on).chain(entries).collect())
+}
+
 /// PVID and VLANs as site.toml plans them.
 pub(super) fn as_planned(case: &Case<'_>) -> Remedy {
     let subject = &case.finding.subject;
     let of = |port: &&Port| port.name == *subject || port.guest.as_deref() == Some(subject);
-    let found = case
+    let ports = case
         .host
         .bridges
         .iter()
-        .filter_map(|bridge| Some((bridge, bridge.ports.iter().find(of)?)))
-        .find_map(|(bridge, port)| {
-            let plan = case.estate.bridge_plan(&case.host.host, &bridge.name)?;
-            Some((bridge, port, plan))
-        });
-    let Some((bridge, port, plan)) = found else {
-        return super::by_hand(case.finding);
-    };
+        .filter_map(|bridge| Some((bridge, bridge.ports.iter().find(of)?)));
+    let found = ports
+        .filter_map(|(bridge, port)| Some((bridge, planned(case, bridge, port)?)))
+        .next();
+    match found {
+        Some((bridge, entry)) => piece(bridge, entry),
+        None => super::by_hand(case.finding),
+    }
+}
+
+/// A port's entry as site.toml plans it; `None` where it plans none. What it says no word of stays.
+fn planned(case: &Case<'_>, bridge: &Bridge, port: &Port) -> Option<Entry> {
+    let plan = case.estate.bridge_plan(&case.host.host, &bridge.name)?;
     let mut entry = entry(port);
     let (pvid, tagged) = match port.role {
         Role::Guest => {
@@ -82,7 +108,7 @@ pub(super) fn as_planned(case: &Case<'_>) -> Remedy {
             )
         }
         Role::Own => (plan.host(), Vec::new()),
-        _ => (plan.uplink(), Vec::new()),
+        _ => (plan.uplink(), plan.tagged.clone()),
     };
     if let Some(pvid) = pvid {
         if port.role == Role::Guest
@@ -95,7 +121,7 @@ pub(super) fn as_planned(case: &Case<'_>) -> Remedy {
         entry.untagged.push(pvid);
     }
     entry.tagged.extend(tagged);
-    piece(bridge, entry)
+    Some(entry)
 }
 
 fn entry(port: &Port) -> Entry {
@@ -117,11 +143,12 @@ fn piece(bridge: &Bridge, entry: Entry) -> Remedy {
 /// The change files: a name and a text for each bridge. Of what several findings say of one port
 /// all VLANs are taken.
 pub fn files(pieces: &[Piece]) -> Vec<(String, String)> {
-    let mut bridges: BTreeMap<&str, (Option<u16>, BTreeMap<Option<String>, Entry>)> =
-        BTreeMap::new();
+    type Whole = (bool, Option<u16>, BTreeMap<Option<String>, Entry>);
+    let mut bridges: BTreeMap<&str, Whole> = BTreeMap::new();
     for piece in pieces {
-        let (default, entries) = bridges.entry(&piece.bridge).or_default();
+        let (filtering, default, entries) = bridges.entry(&piece.bridge).or_default();
         match &piece.what {
+            What::Filtering => *filtering = true,
             What::DefaultPvid(pvid) => *default = Some(*pvid),
             What::Entry(entry) => {
                 let all = entries
@@ -136,14 +163,17 @@ pub fn files(pieces: &[Piece]) -> Vec<(String, String)> {
         }
     }
     let mut files = Vec::new();
-    for (bridge, (default, entries)) in bridges {
+    for (bridge, (filtering, default, entries)) in bridges {
         let mut text = format!(
             "# What `nofail fix` found wrong in the running state of {bridge}.\n\
              # Hand it over: nofail net apply THIS-FILE --confirm 60s\n"
         );
         let own = entries.get(&None);
-        if default.is_some() || own.is_some() {
+        if filtering || default.is_some() || own.is_some() {
             let _ = write!(text, "\n[bridges.{}]\n", key(bridge));
+        }
+        if filtering {
+            text.push_str("vlan_filtering = true\n");
         }
         if let Some(pvid) = default {
             let _ = writeln!(text, "default_pvid = {pvid}");

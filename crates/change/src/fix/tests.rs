@@ -41,6 +41,11 @@ fn the_list_is_sorted_and_agrees_with_the_rules() {
         let by_machine = rule.remedy != rules::Remedy::Shown;
         let known = elsewhere.iter().any(|(id, _)| *id == rule.id);
         assert!(listed || !by_machine || known, "{} has no remedy", rule.id);
+        assert!(
+            by_machine || !listed,
+            "{} has a remedy and says none",
+            rule.id
+        );
     }
 }
 
