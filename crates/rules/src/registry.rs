@@ -47,6 +47,7 @@ pub const ALL: &[&Rule] = &[
     &crate::hook::absent_though_needed::RULE,
     &crate::hook::bad_interpreter::RULE,
     &crate::hook::calls_virsh::RULE,
+    &crate::hook::misplaced::RULE,
     &crate::hook::never_fired::RULE,
     &crate::hook::newer_than_daemon::RULE,
     &crate::hook::not_executable::RULE,
