@@ -89,8 +89,8 @@ fn cut(machine: &Machine, seconds: u32) -> Vec<String> {
     cut
 }
 
-#[test]
-fn the_planned_order_cuts_nobody_and_the_marked_step_would() {
+/// The host with its uplink plugged into the switch, as it was for long; the cable lives as long.
+fn plugged() -> (Machine, Cable) {
     let machine = host();
     let mut cable = Cable::new().unwrap();
     for (slot, number) in [(1, 0x21), (2, 0x22)] {
@@ -99,6 +99,58 @@ fn the_planned_order_cuts_nobody_and_the_marked_step_would() {
             .unwrap();
     }
     machine.ok(SITE).unwrap();
+    (machine, cable)
+}
+
+/// Applies a change file and confirms it, as somebody does who has the console open.
+const APPLY: &str = r#"
+/root/nofail net apply "$1" --yes --console --confirm 120s --probe 10.50.1.200 > /root/applied 2>&1 &
+apply=$!
+while kill -0 $apply 2>/dev/null; do
+    /root/nofail net confirm --console > /root/confirmed 2>&1 && break
+    sleep 0.3
+done
+wait $apply
+code=$?
+cat /root/applied /root/confirmed
+exit $code"#;
+
+#[test]
+fn the_files_of_a_plan_go_through_net_apply_one_by_one() {
+    let (machine, _cable) = plugged();
+    machine.put("/root/apply", APPLY.as_bytes()).unwrap();
+    nofail(&machine, "collect -o /root/site/lab.json", &[0]);
+    let plan = "vlan plan --site /root/site/site.toml -o /root/steps";
+    nofail(&machine, plan, &[1]);
+    let listed = machine.ok("ls /root/steps").unwrap();
+    let files: Vec<&str> = listed.lines().collect();
+    assert!(files.len() > 5, "{files:?}");
+    for file in files {
+        let before = machine.ok("bridge vlan show").unwrap();
+        let command = format!("bash /root/apply /root/steps/{file}");
+        let applied = machine.run(&command, Duration::from_secs(240)).unwrap();
+        assert_eq!(applied.code, 0, "{file}: {applied:?}");
+        let after = machine
+            .ok("bridge vlan show; bridge -d link show dev eth1")
+            .unwrap();
+        println!("{file}:\n{after}");
+        let default = machine
+            .ok("cat /sys/class/net/br-mgmt/bridge/default_pvid")
+            .unwrap();
+        assert!(
+            !after.starts_with(&before) || default.trim() == "0",
+            "{file} changed nothing: {applied:?}"
+        );
+        assert_eq!(cut(&machine, 20), Vec::<String>::new(), "after {file}");
+    }
+    nofail(&machine, "collect -o /root/site/lab.json", &[0]);
+    nofail(&machine, "vlan plan --site /root/site/site.toml", &[0]);
+    nofail(&machine, "vlan map --site /root/site/site.toml", &[0]);
+}
+
+#[test]
+fn the_planned_order_cuts_nobody_and_the_marked_step_would() {
+    let (machine, _cable) = plugged();
     assert_eq!(
         cut(&machine, 20),
         Vec::<String>::new(),
