@@ -269,7 +269,7 @@ mod tests {
             switches: [("sw".to_owned(), switch)].into(),
             ..Estate::default()
         };
-        let far = far(&estate, "h", "eth0")?;
+        let far = super::far(&estate, "h", "eth0")?;
         Some((far.native(), far.ingress(&Tags::one(10))))
     }
 
