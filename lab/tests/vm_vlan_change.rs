@@ -107,8 +107,8 @@ fn change(machine: &Machine, file: &str) {
     );
 }
 
-#[test]
-fn the_planned_order_cuts_nobody_and_the_marked_step_would() {
+/// The host with its uplink plugged into the switch, as it was for long; the cable lives as long.
+fn plugged() -> (Machine, Cable) {
     let machine = host();
     let mut cable = Cable::new().unwrap();
     for (slot, number) in [(1, 0x21), (2, 0x22)] {
@@ -117,6 +117,12 @@ fn the_planned_order_cuts_nobody_and_the_marked_step_would() {
             .unwrap();
     }
     machine.ok(SITE).unwrap();
+    (machine, cable)
+}
+
+#[test]
+fn the_planned_order_cuts_nobody_and_the_marked_step_would() {
+    let (machine, _cable) = plugged();
     assert_eq!(
         cut(&machine, 20),
         Vec::<String>::new(),

@@ -6,6 +6,7 @@
 
 pub(crate) mod address;
 mod ifupdown;
+pub mod native;
 mod networkd;
 #[cfg(test)]
 mod tests;
@@ -322,30 +323,4 @@ fn keyfile(path: &str, text: &str, own: bool, wanted: &Wanted) -> Result<String,
 /// Whether a profile's VLANs stand in another file than its own.
 pub(crate) fn elsewhere(profile: &Profile) -> Option<&str> {
     profile.vlans.iter().find_map(|vlan| vlan.file.as_deref())
-}
-
-/// libvirt's `<vlan>` element for a port as it is (formatdomain, "Setting VLAN tag"; on Linux
-/// bridges from libvirt 11.0.0 on). `None` where it has no VLANs, or several untagged ones, which
-/// the element cannot say.
-pub fn vlan_element(port: &Port) -> Option<String> {
-    match (port.pvid, port.untagged.as_slice(), port.tagged.as_slice()) {
-        (Some(pvid), [one], []) if *one == pvid => Some(format!("<vlan><tag id='{pvid}'/></vlan>")),
-        (Some(pvid), [one], tagged) if *one == pvid => {
-            let tags: String = tagged
-                .iter()
-                .map(|vid| format!("<tag id='{vid}'/>"))
-                .collect();
-            Some(format!(
-                "<vlan trunk='yes'><tag id='{pvid}' nativeMode='untagged'/>{tags}</vlan>"
-            ))
-        }
-        (None, [], tagged) if !tagged.is_empty() => {
-            let tags: String = tagged
-                .iter()
-                .map(|vid| format!("<tag id='{vid}'/>"))
-                .collect();
-            Some(format!("<vlan trunk='yes'>{tags}</vlan>"))
-        }
-        _ => None,
-    }
 }
