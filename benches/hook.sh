@@ -4,7 +4,8 @@
 # In a network namespace with ten ports on a bridge, with a listener where journald listens. Where
 # this kernel has no VLANs on bridges, it refuses the requests: everything up to that is measured, and
 # said. Beside it a process that does nothing (`true`), and the same job by a shell script with
-# `bridge` and `logger`. Goal: median under 3 ms. Needs root, python3, iproute2.
+# `bridge` and `logger`, and how many times faster nofail is. Goals: median under 3 ms; where the
+# kernel has VLANs on bridges, 30 times faster than the shell. Needs root, python3, iproute2.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -13,7 +14,8 @@ if [ "${1:-}" = --inside ]; then
     mount --make-rprivate /
     mkdir -p /run
     mount -t tmpfs -o mode=755 none /run
-    mkdir -p /run/systemd/journal
+    mkdir -p /var/lib/nofail /run/systemd/journal
+    mount -t tmpfs -o mode=755 none /var/lib/nofail
     python3 - <<'END' &
 import os, socket
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -68,7 +70,11 @@ for turn in range(runs + 5):
     times.append((time.perf_counter() - began) * 1e3)
     os.close(file)
 times = times[5:]
-print("%8.2f ms median  %8.2f ms least  %s" % (statistics.median(times), min(times), " ".join(words)))
+times.sort()
+median, p99 = statistics.median(times), times[min(len(times) - 1, int(len(times) * 0.99))]
+print("%8.2f ms median  %8.2f ms p99  %8.2f ms least  %s" % (median, p99, times[0], " ".join(words)))
+with open(sys.argv[0] + ".medians", "a") as kept:
+    kept.write("%f\n" % median)
 END
     run() {
         local runs=$1
@@ -79,7 +85,10 @@ END
     run 200 "$nofail" hook run --site "$work/site.toml" bind-01 prepare begin -
     run 200 "$nofail" hook run bind-01 stopped end -
     run 200 /bin/true
-    run 10 "$work/shell" bind-01 start begin -
+    run 20 "$work/shell" bind-01 start begin -
+    awk 'NR == 1 { ours = $1 } { last = $1 } END {
+        printf "%.0f times faster than the shell script; goal under 3 ms: %s\n", last / ours, ours < 3 ? "met" : "missed"
+    }' "$work/time.py.medians"
     kill "$listener"
     exit
 fi

@@ -2,7 +2,9 @@
 
 use crate::{text, two};
 use facts::block::{self, BlockDevice, superblock};
+use facts::hook::network_port;
 use facts::{domain, fstab, image, mount, network as networks, pool};
+use model::vlan::{PortOf, VlanMap};
 
 /// fstab writes back byte for byte, and an edited line is read back as it was meant.
 pub fn fstab(data: &[u8]) {
@@ -88,11 +90,27 @@ pub fn tables(data: &[u8]) {
     }
 }
 
-/// Domain XML, definition and live status.
+/// Domain XML: as a definition that is edited, and as libvirt hands it to the hook.
 pub fn domain(data: &[u8]) {
-    if let Ok(guest) = domain::parse(&text(data)) {
-        let _ = domain::merge(guest.clone(), guest);
+    let text = text(data);
+    let _ = network_port::parse(&text);
+    let Ok(guest) = domain::parse(&text) else {
+        return;
+    };
+    for interface in &guest.interfaces {
+        let _ = VlanMap::default().wanted(&PortOf {
+            guest: Some(&guest.name),
+            interface: Some(interface),
+            metadata: guest.metadata_vlans.as_deref(),
+            ..PortOf::default()
+        });
+        let mac = interface.mac.as_deref().unwrap_or_default();
+        if let Ok(edited) = domain::with_vlan(&text, mac, "<vlan><tag id='1'/></vlan>") {
+            let again = domain::parse(&edited).map(|g| g.interfaces.len());
+            assert_eq!(again.ok(), Some(guest.interfaces.len()));
+        }
     }
+    let _ = domain::merge(guest.clone(), guest);
 }
 
 /// Storage pool XML.

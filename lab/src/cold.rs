@@ -8,12 +8,12 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use crate::cache;
 use crate::channel::{connect, read_until};
 use crate::disk::Disk;
-use crate::image::{Variant, image};
+use crate::image::Variant;
 use crate::initramfs;
-use crate::machine::{Machine, PLACE};
+use crate::machine::Machine;
+use crate::qemu::{Clock, DiskFile};
 
 /// How a boot ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +47,8 @@ pub struct UnitState {
 pub struct Verdict {
     /// How it ended.
     pub outcome: Outcome,
-    /// Seconds from power on to the verdict, by this machine's clock.
+    /// Seconds from the start of systemd to the verdict, by this machine's clock; of a power cycle
+    /// from power on.
     pub seconds: f64,
     /// Seconds from the start of systemd until it had no more to do; 0 where it still had.
     pub finished: f64,
@@ -84,8 +85,10 @@ impl Verdict {
 #[derive(Debug)]
 pub struct ColdBoot {
     variant: Variant,
+    clock: Clock,
     files: Vec<(PathBuf, u32, Vec<u8>)>,
     disks: Vec<Disk>,
+    shared: Vec<DiskFile>,
 }
 
 impl Default for ColdBoot {
@@ -103,9 +106,18 @@ impl ColdBoot {
     pub fn new() -> Self {
         Self {
             variant: Variant::Plain,
+            clock: Clock::Counted,
             files: Vec::new(),
             disks: Vec::new(),
+            shared: Vec::new(),
         }
+    }
+
+    /// What the machine's clock counts; [`Clock::Counted`] where nothing is said.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// The image to boot.
@@ -143,6 +155,17 @@ impl ColdBoot {
         self
     }
 
+    /// Puts disks in that are made already; what the machine writes to them is thrown away. They come
+    /// before those of [`Self::disk`].
+    #[must_use]
+    pub fn shared_disks(mut self, files: &[PathBuf]) -> Self {
+        self.shared.extend(files.iter().map(|file| DiskFile {
+            file: file.clone(),
+            throw_away: true,
+        }));
+        self
+    }
+
     /// Gives the machine the address 10.50.1.11/24 on a link that drops all (a dummy). A server
     /// there is unreachable as one behind a dead switch is: nothing answers and nothing refuses.
     #[must_use]
@@ -161,16 +184,17 @@ impl ColdBoot {
     /// # Errors
     /// Where something the lab needs is missing, or both places stay taken.
     pub fn start(self) -> Result<Booting> {
-        let image = image(self.variant)?;
-        let place = cache::slot(Instant::now() + PLACE)?;
         let dir = tempfile::Builder::new().prefix("nofail-disks-").tempdir()?;
-        let mut disks = Vec::new();
+        let mut disks = self.shared;
         for (number, disk) in self.disks.iter().enumerate() {
-            disks.push(disk.make(dir.path(), &format!("disk{number}"))?);
+            disks.push(DiskFile {
+                file: disk.make(dir.path(), &format!("disk{number}"))?,
+                throw_away: false,
+            });
         }
-        let case = initramfs::case("1", &self.files);
+        let case = initramfs::case(&self.files);
+        let machine = Machine::boot(self.variant, self.clock, &case, &disks)?;
         let started = Instant::now();
-        let machine = Machine::boot_in(image, place, &case, &disks)?;
         Ok(Booting {
             machine,
             started,
@@ -231,7 +255,7 @@ pub fn verdict(machine: &Machine, started: Instant, limit: Duration) -> Result<V
 }
 
 /// Reads what `guest/lab-verdict.sh` wrote: properties as `systemctl show` prints them.
-fn parse(text: &str, seconds: f64, serial_log: String) -> Result<Verdict> {
+pub(crate) fn parse(text: &str, seconds: f64, serial_log: String) -> Result<Verdict> {
     let start = text
         .rfind("LAB-VERDICT ")
         .context("no verdict in what the machine wrote")?;

@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use serde::{Deserialize, Serialize};
+
 use crate::disk::{Content, Disk};
 use crate::random::Random;
 
@@ -55,6 +57,16 @@ pub const IMAGE: &str = "/srv/image.ext4";
 /// A directory on the root of every case.
 pub const DIRECTORY: &str = "/srv/data";
 
+/// Where a case is booted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// A machine with the disks of [`DISKS`] and a network.
+    Machine,
+    /// A container: binds and file systems without a source only, see [`crate::nspawn`].
+    Container,
+}
+
 /// One random fstab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
@@ -75,10 +87,10 @@ pub fn disks() -> Vec<Disk> {
         .collect()
 }
 
-/// Case `index` of `seed`. `reachable` is a mounted-by-everyone source (`10.0.2.2:/vms`) with the
+/// Case `index` of `seed` for this place. `reachable` is a mounted-by-everyone source (`10.0.2.2:/vms`) with the
 /// options that reach it.
 #[must_use]
-pub fn case(seed: u64, index: u64, reachable: (&str, &str)) -> Case {
+pub fn case(seed: u64, index: u64, reachable: (&str, &str), place: Place) -> Case {
     let mut random = Random::new(seed, index);
     let mut case = Case {
         fstab: String::new(),
@@ -90,7 +102,10 @@ pub fn case(seed: u64, index: u64, reachable: (&str, &str)) -> Case {
     let mut free: Vec<usize> = (0..DISKS.len()).collect();
     let lines = 1 + random.below(4);
     for _ in 0..lines {
-        let line = line(&mut random, &mut case, &mut targets, &mut free, reachable);
+        let line = match place {
+            Place::Machine => line(&mut random, &mut case, &mut targets, &mut free, reachable),
+            Place::Container => container_line(&mut random, &mut targets),
+        };
         if random.chance(8) {
             case.fstab.push_str("# a comment\n\n");
         }
@@ -192,13 +207,47 @@ fn line(
             options.push("size=1m".to_owned());
         }
     }
-    general_options(random, &mut options, kind == "swap");
+    if kind != "swap" && random.chance(8) {
+        options.push("x-systemd.automount".to_owned());
+    }
+    general_options(random, &mut options, targets, kind == "swap");
     let target = if kind == "swap" {
         "none".to_owned()
     } else {
         target(random, targets)
     };
     write_line(random, &source, &target, &kind, &options, pass)
+}
+
+/// One line of a container's fstab, ended: nothing in it needs a device, a server or an automount.
+fn container_line(random: &mut Random, targets: &mut Vec<String>) -> String {
+    let mut options: Vec<String> = Vec::new();
+    let (source, kind) = match random.below(100) {
+        0..60 => {
+            options.push(random.pick(&["bind", "rbind"]).to_owned());
+            let earlier =
+                (!targets.is_empty()).then(|| targets[random.below(targets.len())].clone());
+            let source = match earlier {
+                Some(target) if random.chance(50) => {
+                    format!("{target}{}", random.pick(&["", "/in"]))
+                }
+                _ => random.pick(&[DIRECTORY, "/srv/missing", "/usr"]).to_owned(),
+            };
+            (source.replace(' ', "\\040"), "none")
+        }
+        60..90 => (
+            random.pick(&["tmpfs", "none"]).to_owned(),
+            random.pick(&["tmpfs", "ramfs"]),
+        ),
+        // No file system of a disk has such a source: the mount fails.
+        _ => (
+            random.pick(&["none", "data"]).to_owned(),
+            random.pick(&["ext4", "xfs"]),
+        ),
+    };
+    general_options(random, &mut options, targets, false);
+    let target = target(random, targets);
+    write_line(random, &source, &target, kind, &options, 0)
 }
 
 /// The type that a disk's own content has.
@@ -213,7 +262,7 @@ fn type_of(content: Content) -> &'static str {
 }
 
 /// Options that any line may have.
-fn general_options(random: &mut Random, options: &mut Vec<String>, swap: bool) {
+fn general_options(random: &mut Random, options: &mut Vec<String>, targets: &[String], swap: bool) {
     if random.chance(35) {
         options.push("nofail".to_owned());
     }
@@ -224,10 +273,11 @@ fn general_options(random: &mut Random, options: &mut Vec<String>, swap: bool) {
         return;
     }
     if random.chance(8) {
-        options.push("x-systemd.automount".to_owned());
-    }
-    if random.chance(8) {
         options.push("_netdev".to_owned());
+    }
+    let plain = |target: &&String| !target.contains(' ');
+    if let Some(target) = targets.iter().find(plain).filter(|_| random.chance(5)) {
+        options.push(format!("x-systemd.requires-mounts-for={target}"));
     }
     if random.chance(10) {
         options.push(random.pick(&["ro", "noatime", "nosuid", "user"]).to_owned());
@@ -306,7 +356,14 @@ mod tests {
 
     fn cases(count: u64) -> Vec<Case> {
         (0..count)
-            .map(|index| case(1, index, ("10.0.2.2:/vms", "vers=4.2,port=12049")))
+            .map(|index| {
+                case(
+                    1,
+                    index,
+                    ("10.0.2.2:/vms", "vers=4.2,port=12049"),
+                    Place::Machine,
+                )
+            })
             .collect()
     }
 
@@ -315,7 +372,12 @@ mod tests {
         let cases = cases(400);
         assert_eq!(
             cases[7],
-            case(1, 7, ("10.0.2.2:/vms", "vers=4.2,port=12049"))
+            case(
+                1,
+                7,
+                ("10.0.2.2:/vms", "vers=4.2,port=12049"),
+                Place::Machine
+            )
         );
         let all: String = cases.iter().map(|case| case.fstab.as_str()).collect();
         for part in [

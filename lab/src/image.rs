@@ -116,10 +116,10 @@ const FILES: [(&str, u32, &str); 10] = [
 ];
 
 /// Units that only cost time in a machine that lives for seconds, or that change things by themselves.
-const MASKED: &str = "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
+pub(crate) const MASKED: &str = "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
      e2scrub_reap.service fstrim.timer getty@tty1.service systemd-pstore.service \
      systemd-update-utmp.service systemd-update-utmp-runlevel.service qemu-guest-agent.service \
-     networking.service nftables.service ssh.service systemd-networkd-wait-online.service dm-event.socket";
+     networking.service nftables.service ssh.service dm-event.socket";
 
 /// A built image.
 #[derive(Debug, Clone)]

@@ -1,17 +1,18 @@
-//! The initramfs that brings a lab machine up, and the cpio archives it consists of.
+//! The initramfs that brings a lab machine up, and the cpio archives that it reads.
 //!
-//! The kernel unpacks archives that are simply joined (Documentation/driver-api/early-userspace/
-//! buffer-format), so a case's files are one more archive behind the common one: its tree `case/`
-//! is laid over the root before systemd starts. That takes no shared folder, which a snapshot
-//! could not hold.
+//! A case's files come as one more archive through the port `lab.data`, and are laid over the root
+//! before systemd starts. The machine waits for them there: a snapshot of this moment spares every
+//! cold boot the kernel's own start. Disks are looked for only afterwards, one place after the
+//! other, so that the first is always `/dev/sda` (left to itself the kernel probes them side by side).
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-/// The first program: loads the modules, mounts the root, lays the case over it, starts systemd.
+/// The first program: loads the modules, mounts the root, lays the case over it, finds the disks,
+/// starts systemd.
 ///
 /// The marker under `/var/lib` keeps a reset from laying the case over the root a second time, as
 /// by then a test may have mended what the case broke.
@@ -19,62 +20,97 @@ pub const INIT: &str = r#"#!/bin/busybox sh
 export PATH=/bin
 busybox mount -t devtmpfs dev /dev
 busybox mount -t proc proc /proc
-while read module; do busybox insmod /modules/$module; done < /modules/list
+busybox mount -t sysfs sys /sys
+load() {
+    while read -r module; do
+        case $module in
+            # Disks are found where this script says, in its order (scsi_mod's parameter).
+            scsi_mod.*) busybox insmod /modules/$module scan=manual ;;
+            *) busybox insmod /modules/$module ;;
+        esac
+    done < /modules/$1
+}
+load list
 n=0
 until busybox mount -t ext4 -o rw /dev/vda /root 2>/dev/null; do
     n=$((n + 1))
     if [ $n -gt 100 ]; then echo "lab: no root file system on /dev/vda"; busybox poweroff -f; fi
     busybox sleep 0.1
 done
-if [ -d /case ]; then
-    read id < /case-id
-    marker=/root/var/lib/lab-case-$id
-    if [ ! -e $marker ]; then
-        busybox cp -a /case/. /root/
-        : > $marker
-    fi
+if [ ! -e /root/var/lib/lab-case ]; then
+    for port in /sys/class/virtio-ports/*; do
+        read -r name < $port/name
+        [ "$name" = lab.data ] && break
+    done
+    exec 3<>/dev/${port##*/}
+    echo LAB-WAITS >&3
+    until read -r size <&3; do busybox sleep 0.05; done
+    busybox head -c $size <&3 > /case.cpio
+    (cd /root && busybox cpio -idu < /case.cpio 2>/dev/null)
+    busybox rm /case.cpio
+    : > /root/var/lib/lab-case
+    echo LAB-TAKEN >&3
+    exec 3>&-
 fi
+load disks
+for host in /sys/class/scsi_host/host*; do
+    for id in 0 1 2 3 4 5 6 7 8 9; do
+        echo "0 $id 0" > $host/scan
+        disk=/sys/bus/scsi/devices/${host##*host}:0:$id:0
+        [ -e $disk ] || continue
+        set -- $disk/block/*
+        until [ -e "$1" ]; do busybox sleep 0.02; set -- $disk/block/*; done
+    done
+done
 busybox mount --move /dev /root/dev
+busybox umount /sys
 busybox umount /proc
 exec busybox switch_root /root /sbin/init
 "#;
 
-/// The archive that all machines have: busybox, [`INIT`] and these modules, loaded in this order.
+/// What the machine writes to the port `lab.data` when it can take a case: a line with the archive's
+/// size, then the archive.
+pub const WAITS: &str = "LAB-WAITS\n";
+
+/// What it writes there when the case is laid over its root.
+pub const TAKEN: &str = "LAB-TAKEN\n";
+
+/// The archive that all machines have: busybox, [`INIT`] and these modules, loaded in this order:
+/// the first list before the case comes, the second after it.
 ///
 /// # Errors
 /// Where a file cannot be read.
-pub fn base(modules: &[PathBuf]) -> Result<Vec<u8>> {
+pub fn base(before: &[PathBuf], after: &[PathBuf]) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
-    for dir in ["dev", "proc", "root"] {
+    for dir in ["dev", "proc", "root", "sys"] {
         archive.directory(dir);
     }
     archive.file("init", 0o755, INIT.as_bytes());
     archive.file("bin/busybox", 0o755, &fs::read("/usr/bin/busybox")?);
-    let mut list = String::new();
-    for module in modules {
-        let name = module
-            .file_name()
-            .context("a module without a name")?
-            .to_string_lossy()
-            .into_owned();
-        list.push_str(&name);
-        list.push('\n');
-        archive.file(&format!("modules/{name}"), 0o644, &fs::read(module)?);
+    for (list, modules) in [("list", before), ("disks", after)] {
+        let mut names = String::new();
+        for module in modules {
+            let name = module
+                .file_name()
+                .context("a module without a name")?
+                .to_string_lossy()
+                .into_owned();
+            names.push_str(&name);
+            names.push('\n');
+            archive.file(&format!("modules/{name}"), 0o644, &fs::read(module)?);
+        }
+        archive.file(&format!("modules/{list}"), 0o644, names.as_bytes());
     }
-    archive.file("modules/list", 0o644, list.as_bytes());
     Ok(archive.finish())
 }
 
 /// The archive of one case: files (absolute path, mode, content) to lay over the root.
 #[must_use]
-pub fn case(id: &str, files: &[(PathBuf, u32, Vec<u8>)]) -> Vec<u8> {
+pub fn case(files: &[(PathBuf, u32, Vec<u8>)]) -> Vec<u8> {
     let mut archive = Archive::default();
-    archive.directory("case");
-    archive.file("case-id", 0o644, format!("{id}\n").as_bytes());
     for (path, mode, content) in files {
         let inner = path.strip_prefix("/").unwrap_or(path);
-        let name = Path::new("case").join(inner);
-        archive.file(&name.to_string_lossy(), *mode, content);
+        archive.file(&inner.to_string_lossy(), *mode, content);
     }
     archive.finish()
 }
@@ -163,7 +199,7 @@ mod tests {
         let files = [(PathBuf::from("/etc/fstab"), 0o640, b"# a\n".to_vec())];
         let dir = tempfile::tempdir().unwrap();
         let archive = dir.path().join("case.cpio");
-        fs::write(&archive, case("7", &files)).unwrap();
+        fs::write(&archive, case(&files)).unwrap();
         let done = std::process::Command::new("/usr/bin/busybox")
             .args(["cpio", "-idm", "-F"])
             .arg(&archive)
@@ -171,13 +207,12 @@ mod tests {
             .output()
             .unwrap();
         assert!(done.status.success(), "{done:?}");
-        let fstab = dir.path().join("case/etc/fstab");
+        let fstab = dir.path().join("etc/fstab");
         assert_eq!(fs::read(&fstab).unwrap(), b"# a\n");
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(
             fs::metadata(fstab).unwrap().permissions().mode() & 0o777,
             0o640
         );
-        assert_eq!(fs::read(dir.path().join("case-id")).unwrap(), b"7\n");
     }
 }

@@ -12,18 +12,19 @@ use crate::apt::{Offer, offer};
 use crate::process::run;
 use crate::{cache, initramfs, tools};
 
-/// Modules that the initramfs loads: the disk, the root's file system, the channel to the tests,
+/// Modules that the initramfs loads: the root's disk and file system, the channel to the tests,
 /// and what makes random numbers differ between machines that go on from one snapshot.
-pub const EARLY: [&str; 8] = [
+pub const EARLY: [&str; 6] = [
     "virtio_pci",
     "virtio_blk",
-    "virtio_scsi",
-    "sd_mod",
     "virtio_console",
     "ext4",
     "crc32c_generic",
     "vmgenid",
 ];
+
+/// Modules for the disks of a test, loaded when a case is there.
+pub const DISKS: [&str; 2] = ["virtio_scsi", "sd_mod"];
 
 /// Modules that a running machine may load.
 const LATE: &str = "8021q 9p 9pnet_virtio act_gact act_mirred af_packet autofs4 binfmt_misc bonding br_netfilter \
@@ -69,7 +70,7 @@ pub fn kernel() -> Result<Kernel> {
 /// What of this file decides about the kernel's tree, a part of an image's name.
 #[must_use]
 pub fn recipe() -> String {
-    [&EARLY.join(" "), LATE, initramfs::INIT].join("|")
+    [&EARLY.join(" "), &DISKS.join(" "), LATE, initramfs::INIT].join("|")
 }
 
 /// Downloads and unpacks the package and keeps what [`Kernel`] names.
@@ -102,7 +103,12 @@ fn build(dir: &Path, package: &str) -> Result<()> {
     let table = Dependencies::parse(&fs::read_to_string(all.join("modules.dep"))?);
 
     let kept = dir.join("tree/usr/lib/modules").join(&release);
-    let wanted: Vec<&str> = EARLY.into_iter().chain(LATE.split_whitespace()).collect();
+    let early: Vec<&str> = EARLY.into_iter().chain(DISKS).collect();
+    let wanted: Vec<&str> = early
+        .iter()
+        .copied()
+        .chain(LATE.split_whitespace())
+        .collect();
     for file in table.closure(&wanted)? {
         let to = kept.join(&file);
         fs::create_dir_all(to.parent().context("a module at the top")?)?;
@@ -117,11 +123,12 @@ fn build(dir: &Path, package: &str) -> Result<()> {
     }
     depmod(&dir.join("tree/usr"), &release)?;
 
-    let mut early = Vec::new();
-    for file in table.closure(&EARLY)? {
-        early.push(kept.join(file));
-    }
-    fs::write(dir.join("initramfs.cpio"), initramfs::base(&early)?)?;
+    let before = table.closure(&EARLY)?;
+    let mut after = table.closure(&early)?;
+    after.retain(|file| !before.contains(file));
+    let paths = |files: Vec<String>| files.iter().map(|file| kept.join(file)).collect::<Vec<_>>();
+    let archive = initramfs::base(&paths(before), &paths(after))?;
+    fs::write(dir.join("initramfs.cpio"), archive)?;
     fs::remove_dir_all(&scratch)?;
     Ok(())
 }

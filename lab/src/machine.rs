@@ -1,8 +1,8 @@
 //! A running machine: what a test holds.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,11 @@ use tempfile::TempDir;
 
 use crate::agent::{Agent, Output, Running};
 use crate::cache::{Slot, both_slots, slot};
-use crate::image::{Image, Variant, image};
-use crate::qemu::{Boot, Qemu, overlay};
-use crate::snapshot::{Snapshot, snapshot};
+use crate::channel::{connect, read_until};
+use crate::image::{Image, Variant};
+use crate::initramfs::{TAKEN, WAITS};
+use crate::qemu::{Boot, Clock, DiskFile, Qemu, overlay};
+use crate::snapshot::{self, Snapshot};
 
 /// Time for a cold boot until the agent answers, with both cores taken by others.
 pub const BOOT: Duration = Duration::from_secs(240);
@@ -31,8 +33,8 @@ pub struct Machine {
     _slot: Slot,
     dir: TempDir,
     image: Image,
-    initramfs: PathBuf,
-    disks: Mutex<Vec<PathBuf>>,
+    clock: Clock,
+    disks: Mutex<Vec<DiskFile>>,
 }
 
 impl Machine {
@@ -41,7 +43,7 @@ impl Machine {
     /// # Errors
     /// Where image or snapshot cannot be built, both places stay taken, or QEMU fails.
     pub fn resume(variant: Variant) -> Result<Self> {
-        let snapshot = snapshot(variant)?;
+        let snapshot = snapshot::booted(variant)?;
         Self::resume_in(snapshot, slot(Instant::now() + PLACE)?)
     }
 
@@ -50,78 +52,88 @@ impl Machine {
     /// # Errors
     /// As [`Self::resume`].
     pub fn resume_two(variant: Variant) -> Result<(Self, Self)> {
-        let (one, two) = (snapshot(variant)?, snapshot(variant)?);
+        let (one, two) = (snapshot::booted(variant)?, snapshot::booted(variant)?);
         let [first, second] = both_slots(Instant::now() + PLACE)?;
         Ok((Self::resume_in(one, first)?, Self::resume_in(two, second)?))
     }
 
     fn resume_in(snapshot: Snapshot, place: Slot) -> Result<Self> {
-        let Snapshot { image, disk, state } = snapshot;
-        let initramfs = image.kernel.initramfs.clone();
-        let machine = Self::start(image, place, (&disk, "qcow2"), initramfs, &[], Some(&state))?;
+        let machine = Self::load(snapshot, place, &[], Clock::Host)?;
         lock(&machine.qemu).go_on()?;
         machine.await_agent(Duration::from_secs(60))?;
         Ok(machine)
     }
 
-    /// A machine that starts to boot from the bare image; nothing is waited for.
+    /// A machine that starts to boot with the files of the archive `case` over its root; nothing
+    /// is waited for but that it has them.
     ///
     /// # Errors
     /// Where the image cannot be built, both places stay taken, or QEMU fails.
-    pub fn boot(variant: Variant, case: &[u8], disks: &[PathBuf]) -> Result<Self> {
-        let image = image(variant)?;
+    pub fn boot(variant: Variant, clock: Clock, case: &[u8], disks: &[DiskFile]) -> Result<Self> {
+        let snapshot = snapshot::waiting(variant, clock)?;
         let place = slot(Instant::now() + PLACE)?;
-        Self::boot_in(image, place, case, disks)
+        let machine = Self::load(snapshot, place, disks, clock)?;
+        machine.give(case)?;
+        Ok(machine)
     }
 
-    /// As [`Self::boot`], with an image and a place that are there.
-    pub(crate) fn boot_in(
-        image: Image,
-        place: Slot,
-        case: &[u8],
-        disks: &[PathBuf],
-    ) -> Result<Self> {
-        let dir = workplace()?;
-        let initramfs = if case.is_empty() {
-            image.kernel.initramfs.clone()
-        } else {
-            let mut archive = std::fs::read(&image.kernel.initramfs)?;
-            archive.extend_from_slice(case);
-            let path = dir.path().join("initramfs.cpio");
-            std::fs::write(&path, archive)?;
-            path
-        };
+    /// A machine switched on, that has mounted its root and waits for its case.
+    pub(crate) fn power_on(image: Image, place: Slot, clock: Clock) -> Result<Self> {
         let base = image.disk.clone();
-        Self::start_at(dir, image, place, (&base, "raw"), initramfs, disks, None)
+        let machine = Self::start(image, place, (&base, "raw"), &[], None, clock)?;
+        let deadline = Instant::now() + BOOT;
+        let mut port = connect(&machine.dir().join("data"), deadline)?;
+        machine.hear(&mut port, WAITS, deadline)?;
+        Ok(machine)
+    }
+
+    /// Gives a waiting machine its case, and lets it go on where it is stopped.
+    pub(crate) fn give(&self, case: &[u8]) -> Result<()> {
+        let deadline = Instant::now() + BOOT;
+        let mut port = connect(&self.dir().join("data"), deadline)?;
+        lock(&self.qemu).go_on()?;
+        port.set_write_timeout(Some(BOOT))?;
+        port.write_all(format!("{}\n", case.len()).as_bytes())?;
+        port.write_all(case).context("cannot send the case")?;
+        self.hear(&mut port, TAKEN, deadline)
+    }
+
+    /// Waits until the machine has written a line to its port.
+    fn hear(&self, port: &mut UnixStream, line: &str, deadline: Instant) -> Result<()> {
+        let (mut text, mut block) = (Vec::new(), [0; 256]);
+        while !text.ends_with(line.as_bytes()) {
+            let read = read_until(port, &mut block, deadline)
+                .with_context(|| format!("no {line:?}; console:\n{}", self.console()))?;
+            if read == 0 {
+                anyhow::bail!("QEMU ended; console:\n{}", self.console());
+            }
+            text.extend_from_slice(&block[..read]);
+        }
+        Ok(())
+    }
+
+    /// QEMU with a snapshot's state read, stopped.
+    fn load(snapshot: Snapshot, place: Slot, disks: &[DiskFile], clock: Clock) -> Result<Self> {
+        let Snapshot { image, disk, state } = snapshot;
+        Self::start(image, place, (&disk, "qcow2"), disks, Some(&state), clock)
     }
 
     fn start(
         image: Image,
         place: Slot,
-        base: (&Path, &str),
-        initramfs: PathBuf,
-        disks: &[PathBuf],
-        resume: Option<&Path>,
-    ) -> Result<Self> {
-        Self::start_at(workplace()?, image, place, base, initramfs, disks, resume)
-    }
-
-    fn start_at(
-        dir: TempDir,
-        image: Image,
-        place: Slot,
         (base, format): (&Path, &str),
-        initramfs: PathBuf,
-        disks: &[PathBuf],
+        disks: &[DiskFile],
         resume: Option<&Path>,
+        clock: Clock,
     ) -> Result<Self> {
+        let dir = workplace()?;
         let top = dir.path().join("root.qcow2");
         overlay(&top, base, format)?;
         let boot = Boot {
             image: &image,
             overlay: &top,
-            initramfs: &initramfs,
             disks,
+            clock,
             resume,
         };
         let qemu = Qemu::start(dir.path(), &boot)?;
@@ -131,7 +143,7 @@ impl Machine {
             _slot: place,
             dir,
             image,
-            initramfs,
+            clock,
             disks: Mutex::new(disks.to_vec()),
         })
     }
@@ -235,8 +247,8 @@ impl Machine {
             let boot = Boot {
                 image: &self.image,
                 overlay: &self.dir.path().join("root.qcow2"),
-                initramfs: &self.initramfs,
                 disks: &disks,
+                clock: self.clock,
                 resume: None,
             };
             *qemu = Qemu::start(self.dir.path(), &boot)?;
@@ -293,7 +305,10 @@ impl Machine {
             json!({"driver": "scsi-hd", "id": format!("scsi{number}"), "drive": node,
                    "bus": "scsi.0", "scsi-id": number, "serial": format!("LAB{number}")}),
         )?;
-        disks.push(file.to_path_buf());
+        disks.push(DiskFile {
+            file: file.to_path_buf(),
+            throw_away: false,
+        });
         Ok(())
     }
 

@@ -33,6 +33,57 @@ pub struct Qemu {
     dir: PathBuf,
 }
 
+/// What a machine's clock counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Clock {
+    /// This machine's time. Two processors.
+    Host,
+    /// The instructions that its only processor has run, 4 ns each; while the guest is idle, time.
+    /// However busy this machine is, the guest's own limits do not run out by it. (QEMU could let
+    /// the clock leap over idle time too, but then it also leaps while the guest waits for its
+    /// disk, and a plain boot took 200 of the guest's seconds.)
+    Counted,
+}
+
+impl Clock {
+    /// Its name in the cache.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Counted => "counted",
+        }
+    }
+
+    /// QEMU's options: accelerator and processors.
+    fn options(self) -> Vec<String> {
+        let options: &[&str] = match self {
+            Self::Host => &["-cpu", "max", "-accel", "tcg,thread=multi", "-smp", "2"],
+            // An older processor: emulating AVX and five levels of page tables costs a tenth more.
+            Self::Counted => &[
+                "-cpu",
+                "Nehalem,+rdrand",
+                "-accel",
+                "tcg,thread=single",
+                "-smp",
+                "1",
+                "-icount",
+                "shift=2,sleep=on",
+            ],
+        };
+        options.iter().map(|option| (*option).to_owned()).collect()
+    }
+}
+
+/// A disk of a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskFile {
+    /// The raw file.
+    pub file: PathBuf,
+    /// Whether what the machine writes ends with QEMU's process, the file being shared by many.
+    pub throw_away: bool,
+}
+
 /// What to start.
 #[derive(Debug)]
 pub struct Boot<'a> {
@@ -40,10 +91,10 @@ pub struct Boot<'a> {
     pub image: &'a Image,
     /// Overlay on the image's disk or on a snapshot's disk.
     pub overlay: &'a Path,
-    /// The initramfs, with a case's files where there are any.
-    pub initramfs: &'a Path,
     /// Further disks, as `/dev/sda`, `/dev/sdb` … in this order.
-    pub disks: &'a [PathBuf],
+    pub disks: &'a [DiskFile],
+    /// What its clock counts.
+    pub clock: Clock,
     /// Memory image to go on from, instead of booting.
     pub resume: Option<&'a Path>,
 }
@@ -175,13 +226,13 @@ pub fn version() -> Result<String> {
 
 /// The command line without paths, a part of a snapshot's name.
 #[must_use]
-pub fn recipe(image: &Image) -> String {
+pub fn recipe(image: &Image, clock: Clock) -> String {
     let nowhere = Path::new("");
     let boot = Boot {
         image,
         overlay: nowhere,
-        initramfs: nowhere,
         disks: &[],
+        clock,
         resume: None,
     };
     arguments(nowhere, &boot).join(" ")
@@ -212,12 +263,6 @@ fn arguments(dir: &Path, boot: &Boot<'_>) -> Vec<String> {
         "none",
         "-machine",
         "q35,usb=off,vmport=off",
-        "-accel",
-        "tcg,thread=multi",
-        "-cpu",
-        "max",
-        "-smp",
-        "2",
         "-m",
         &memory,
         "-rtc",
@@ -235,9 +280,10 @@ fn arguments(dir: &Path, boot: &Boot<'_>) -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
+    args.extend(boot.clock.options());
     let mut add = |option: &str, value: String| args.extend([option.to_owned(), value]);
     add("-kernel", boot.image.kernel.image.display().to_string());
-    add("-initrd", boot.initramfs.display().to_string());
+    add("-initrd", boot.image.kernel.initramfs.display().to_string());
     let (console, log) = (path("console"), path("console.log"));
     add(
         "-chardev",
@@ -266,10 +312,13 @@ fn arguments(dir: &Path, boot: &Boot<'_>) -> Vec<String> {
     );
     add("-device", "virtio-blk-pci,drive=root".to_owned());
     for (number, disk) in boot.disks.iter().enumerate() {
-        let disk = disk.display();
+        let (file, kept) = (disk.file.display(), !disk.throw_away);
+        let snapshot = if kept { "off" } else { "on" };
         add(
             "-drive",
-            format!("file={disk},format=raw,if=none,id=disk{number},cache=unsafe"),
+            format!(
+                "file={file},format=raw,if=none,id=disk{number},cache=unsafe,snapshot={snapshot}"
+            ),
         );
         add(
             "-device",

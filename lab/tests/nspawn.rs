@@ -9,8 +9,8 @@ fn emergency(line: &str) -> anyhow::Result<bool> {
     let clock = Instant::now();
     let fstab = format!("{line}\n");
     let ended = lab::nspawn::boot(&[("/etc/fstab", &fstab)], Duration::from_secs(120))?;
-    println!("{line}: {:?}\n{}", clock.elapsed(), ended.console);
-    Ok(ended.emergency)
+    println!("{line}: {:?}\n{}", clock.elapsed(), ended.serial_log);
+    Ok(ended.outcome == lab::Outcome::Emergency)
 }
 
 #[test]

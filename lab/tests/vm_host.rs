@@ -8,7 +8,7 @@ use lab::Lab;
 
 #[test]
 fn a_host_runs_commands_and_keeps_files_over_a_power_cut() {
-    lab::snapshot::snapshot(lab::Variant::Plain).unwrap();
+    lab::snapshot::booted(lab::Variant::Plain).unwrap();
     let clock = Instant::now();
     let host = Lab::host().unwrap();
     let output = host

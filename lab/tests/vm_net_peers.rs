@@ -79,6 +79,30 @@ fn has(machine: &Machine, command: &str, text: &str) -> bool {
     machine.run(command, RUN).unwrap().stdout.contains(text)
 }
 
+/// A bridge of NetworkManager's own, beside netplan's, for the reset that both go through.
+const NM_BESIDE: &str = "set -e
+cat > /etc/NetworkManager/system-connections/br-nm.nmconnection <<END
+[connection]
+id=br-nm
+type=bridge
+interface-name=br-nm
+[bridge]
+stp=false
+[ipv4]
+method=manual
+address1=10.61.0.1/24
+[ipv6]
+method=disabled
+END
+chmod 600 /etc/NetworkManager/system-connections/br-nm.nmconnection
+rm -f /etc/NetworkManager/system-connections/br-mgmt.* /etc/NetworkManager/system-connections/eth1.*
+systemctl enable -q NetworkManager systemd-networkd; systemctl restart NetworkManager
+for i in $(seq 100); do nmcli -t connection show 2>/dev/null | grep -q br-nm && break; sleep 0.2; done
+nmcli -w 20 connection up br-nm";
+
+const NM_BESIDE_CHANGE: &str = "nmcli connection modify br-nm ipv4.addresses 10.61.0.2/24 && \
+    nmcli -w 20 connection up br-nm >/dev/null";
+
 /// Whether the old address is back within some seconds.
 fn back(machine: &Machine, seconds: u32) -> bool {
     let line = format!(
@@ -97,6 +121,7 @@ fn what_checkpoints_and_netplan_try_bring_back() {
     checkpoints(&machine);
     machine.ok(NETPLAN_SETUP).unwrap();
     netplan(&machine);
+    reset(&machine);
 }
 
 fn checkpoints(machine: &Machine) {
@@ -129,16 +154,67 @@ fn checkpoints(machine: &Machine) {
     assert!(has(machine, file, "10.50.2.12"));
 }
 
+const NETPLAN_CHANGE: &str = "sed -i s/10.50.1.12/10.50.2.12/ /etc/netplan/10.yaml";
+
+/// `netplan try` in a terminal of its own, as in an SSH session; ends once the new address is there.
+const NETPLAN_TRY: &str = "setsid script -qec 'netplan try --timeout 12' /root/try.log \
+    </dev/zero >/dev/null 2>&1 & \
+    for i in $(seq 150); do ip -br address show dev br-mgmt | grep -q 10.50.2.12 && break; \
+    sleep 0.2; done; ip -br address show dev br-mgmt";
+
 fn netplan(machine: &Machine) {
-    let change = "sed -i s/10.50.1.12/10.50.2.12/ /etc/netplan/10.yaml";
-    let tries = "setsid script -qec 'netplan try --timeout 12' /root/try.log \
-        </dev/zero >/dev/null 2>&1 & \
-        for i in $(seq 150); do ip -br address show dev br-mgmt | grep -q 10.50.2.12 && break; \
-        sleep 0.2; done; ip -br address show dev br-mgmt";
+    let old = "sed -i s/10.50.2.12/10.50.1.12/ /etc/netplan/10.yaml; netplan apply";
+    let tries = || {
+        machine.ok(NETPLAN_CHANGE).unwrap();
+        machine.ok(NETPLAN_TRY).unwrap();
+        assert!(!back(machine, 0), "netplan try did nothing");
+    };
+    let file_is_new = || has(machine, "cat /etc/netplan/10.yaml", "10.50.2.12");
     // Nobody confirms: the kernel is taken back, the file that the next boot reads is not.
-    machine.ok(change).unwrap();
-    machine.ok(tries).unwrap();
-    assert!(!back(machine, 0), "netplan try did nothing");
+    tries();
     assert!(back(machine, 40), "netplan try did not take it back");
-    assert!(has(machine, "cat /etc/netplan/10.yaml", "10.50.2.12"));
+    assert!(file_is_new());
+    // The session is lost: its terminal hangs up.
+    machine.ok(old).unwrap();
+    assert!(back(machine, 20));
+    tries();
+    machine.ok("pkill -9 -x script").unwrap();
+    println!(
+        "netplan try, its terminal lost: old address back: {}",
+        back(machine, 25)
+    );
+    // It is killed itself: nobody else stands by.
+    machine.ok(old).unwrap();
+    assert!(back(machine, 20));
+    tries();
+    machine.ok("pkill -9 -f '[n]etplan try'").unwrap();
+    assert!(!back(machine, 20), "somebody stood by for netplan try");
+    assert!(file_is_new());
+}
+
+/// The power goes while `netplan try` waits and while a checkpoint is open.
+fn reset(machine: &Machine) {
+    let old = "sed -i s/10.50.2.12/10.50.1.12/ /etc/netplan/10.yaml; netplan apply";
+    machine.ok(old).unwrap();
+    machine.ok(NM_BESIDE).unwrap();
+    assert!(back(machine, 20));
+    machine.ok(&CHECKPOINT.replace("12 0", "300 0")).unwrap();
+    machine.ok(NM_BESIDE_CHANGE).unwrap();
+    machine.ok(NETPLAN_CHANGE).unwrap();
+    machine
+        .ok(&NETPLAN_TRY.replace("--timeout 12", "--timeout 300"))
+        .unwrap();
+    machine.ok("sync").unwrap();
+    machine.power_cycle().unwrap();
+    let up = |device: &str, address: &str| {
+        let line = format!(
+            "for i in $(seq 300); do ip -br address show dev {device} 2>/dev/null | \
+             grep -q {address} && exit 0; sleep 0.2; done; ip -br address; exit 1"
+        );
+        let seen = machine.run(&line, RUN).unwrap();
+        assert_eq!(seen.code, 0, "after the reset: {seen:?}");
+    };
+    // Both come up with what was never confirmed.
+    up("br-mgmt", "10.50.2.12");
+    up("br-nm", "10.61.0.2");
 }

@@ -12,6 +12,8 @@
 
 use std::time::Duration;
 
+const PATIENCE: Duration = Duration::from_secs(180);
+
 use lab::{Cable, Lab, Machine};
 use serde_json::Value;
 
@@ -89,8 +91,24 @@ fn cut(machine: &Machine, seconds: u32) -> Vec<String> {
     cut
 }
 
-#[test]
-fn the_planned_order_cuts_nobody_and_the_marked_step_would() {
+/// `net apply`, confirmed at the console.
+fn change(machine: &Machine, file: &str) {
+    let apply = format!("/root/nofail net apply {file} --yes --confirm 120s 2>&1");
+    let running = machine.start_command(&apply).unwrap();
+    let confirm = "for i in $(seq 300); do /root/nofail net status 2>/dev/null | \
+                   grep -q 'waiting for its confirmation$' && exec /root/nofail net confirm --console; \
+                   sleep 0.1; done; /root/nofail net status; exit 9";
+    let confirmed = machine.run(confirm, PATIENCE).unwrap();
+    let applied = machine.wait(running, PATIENCE).unwrap();
+    assert_eq!(
+        (confirmed.code, applied.code),
+        (0, 0),
+        "{file}: {confirmed:?} {applied:?}"
+    );
+}
+
+/// The host with its uplink plugged into the switch, as it was for long; the cable lives as long.
+fn plugged() -> (Machine, Cable) {
     let machine = host();
     let mut cable = Cable::new().unwrap();
     for (slot, number) in [(1, 0x21), (2, 0x22)] {
@@ -99,6 +117,12 @@ fn the_planned_order_cuts_nobody_and_the_marked_step_would() {
             .unwrap();
     }
     machine.ok(SITE).unwrap();
+    (machine, cable)
+}
+
+#[test]
+fn the_planned_order_cuts_nobody_and_the_marked_step_would() {
+    let (machine, _cable) = plugged();
     assert_eq!(
         cut(&machine, 20),
         Vec::<String>::new(),
@@ -140,8 +164,16 @@ fn the_planned_order_cuts_nobody_and_the_marked_step_would() {
         .unwrap();
     assert_eq!(cut(&machine, 20), Vec::<String>::new(), "as before");
 
-    for step in steps {
-        machine.ok(step["command"].as_str().unwrap()).unwrap();
+    // Each step as the change file that it is written as, through `net apply` and its confirmation.
+    nofail(
+        &machine,
+        "vlan plan --site /root/site/site.toml -o /root/site/change",
+        &[1],
+    );
+    let files = machine.ok("ls /root/site/change").unwrap();
+    assert_eq!(files.lines().count(), steps.len(), "{files}");
+    for (step, file) in steps.iter().zip(files.lines()) {
+        change(&machine, &format!("/root/site/change/{file}"));
         assert_eq!(cut(&machine, 20), Vec::<String>::new(), "after {step:#}");
     }
     nofail(&machine, "collect -o /root/site/lab.json", &[0]);
@@ -154,14 +186,26 @@ struct Service {
     name: &'static str,
     bridge: &'static str,
     port: &'static str,
+    /// What writes down the VLANs that somebody typed.
+    mend: &'static str,
+    /// The bridge's address in its profile, and another.
+    addresses: [&'static str; 2],
+    /// The files that it reads.
+    files: &'static str,
     start: &'static str,
     anew: &'static str,
 }
+
+/// The rule's remedy: bridge/not-persistent, asked for.
+const FIX: &str = "fix bridge/not-persistent --unsafe";
 
 const NETWORK_MANAGER: Service = Service {
     name: "NetworkManager",
     bridge: "br-nm",
     port: "dm-nm",
+    mend: FIX,
+    addresses: ["10.61.0.1/24", "10.61.0.9/24"],
+    files: "/etc/NetworkManager/system-connections",
     start: "set -e
 cat > /etc/NetworkManager/system-connections/br-nm.nmconnection <<END
 [connection]
@@ -201,6 +245,9 @@ const NETWORKD: Service = Service {
     name: "systemd-networkd",
     bridge: "br-nd",
     port: "dm-nd",
+    mend: FIX,
+    addresses: ["10.62.0.1/24", "10.62.0.9/24"],
+    files: "/etc/systemd/network",
     start: "set -e
 cd /etc/systemd/network
 printf '[NetDev]\\nName=br-nd\\nKind=bridge\\n[Bridge]\\nVLANFiltering=yes\\n' > 10-br-nd.netdev
@@ -216,6 +263,9 @@ const NETPLAN: Service = Service {
     name: "netplan",
     bridge: "br-np",
     port: "dm-np",
+    mend: FIX,
+    addresses: ["10.63.0.1/24", "10.63.0.9/24"],
+    files: "/etc/netplan /etc/systemd/network",
     start: "set -e
 ip link add dm-np type dummy
 mkdir -p /etc/netplan
@@ -241,6 +291,9 @@ const IFUPDOWN2: Service = Service {
     name: "ifupdown2",
     bridge: "br-if",
     port: "dm-if",
+    mend: "vlan persist --bridge br-if",
+    addresses: ["10.64.0.1/24", "10.64.0.9/24"],
+    files: "/etc/network/interfaces",
     start: "set -e
 systemctl unmask networking; systemctl enable networking
 mkdir -p /run/network
@@ -319,8 +372,7 @@ fn comes_back(services: &[Service]) {
         vlans(&machine, service);
         machine.ok(&by_hand(service)).unwrap();
         let before = vlans(&machine, service);
-        let persist = format!("vlan persist --bridge {} --yes", service.bridge);
-        let said = nofail(&machine, &persist, &[0]);
+        let said = nofail(&machine, &format!("{} --yes", service.mend), &[0]);
         let anew = machine.run(service.anew, Duration::from_secs(60)).unwrap();
         let after = vlans(&machine, service);
         if before != after {
@@ -333,6 +385,60 @@ fn comes_back(services: &[Service]) {
         println!("{}: {before}", service.name);
         let again = format!("vlan persist --bridge {} --dry-run", service.bridge);
         nofail(&machine, &again, &[0, 1]);
+        applied_confirmed_and_taken_back(&machine, service);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// `net apply` of other VLANs and another address: confirmed, the service makes just them; taken
+/// back, kernel and files are as before to the last byte.
+fn applied_confirmed_and_taken_back(machine: &Machine, service: &Service) {
+    let name = service.name;
+    let files = format!("find {} -type f | sort | xargs grep -H ''", service.files);
+    let address = format!("ip -br -4 address show dev {}", service.bridge);
+    let old_files = machine.ok(&files).unwrap();
+    let old = vlans(machine, service);
+    let [first, second] = service.addresses;
+    assert!(machine.ok(&address).unwrap().contains(first), "{name}");
+    let declared = format!(
+        "[bridges.{b}]\npvid = 101\nuntagged = [101]\ntagged = [11]\naddresses = [\"{second}\"]\n\
+         [bridges.{b}.ports.{p}]\npvid = 101\nuntagged = [101]\ntagged = [20, 30]\n",
+        b = service.bridge,
+        p = service.port
+    );
+    machine.put("/root/net.toml", declared.as_bytes()).unwrap();
+    let shown = nofail(machine, "net apply /root/net.toml --dry-run", &[1]);
+    assert!(
+        shown.contains("the profile says otherwise"),
+        "{name}: {shown}"
+    );
+    assert!(!shown.contains("by hand"), "{name}: {shown}");
+    // Not confirmed in time: neither kernel nor profile has changed.
+    let late = "/root/nofail net apply /root/net.toml --yes --confirm 1s --probe-for 1s";
+    let output = machine.run(late, PATIENCE).unwrap();
+    assert_eq!(output.code, 1, "{name}: {output:?}");
+    assert_eq!(vlans(machine, service), old, "{name}");
+    assert_eq!(machine.ok(&files).unwrap(), old_files, "{name}");
+
+    change(machine, "/root/net.toml");
+    let new = vlans(machine, service);
+    assert_ne!(new, old, "{name}");
+    let anew = machine.run(service.anew, Duration::from_secs(60)).unwrap();
+    assert_eq!(vlans(machine, service), new, "{name}: {anew:?}");
+    let after = machine.ok(&address).unwrap();
+    assert!(
+        after.contains(second) && !after.contains(first),
+        "{name}: {after}"
+    );
+
+    nofail(machine, "net rollback", &[0]);
+    assert_eq!(vlans(machine, service), old, "{name}");
+    assert_eq!(machine.ok(&files).unwrap(), old_files, "{name}");
+    let after = machine.ok(&address).unwrap();
+    assert!(
+        after.contains(first) && !after.contains(second),
+        "{name}: {after}"
+    );
+    let history = nofail(machine, "plans", &[0]);
+    assert!(history.contains("nofail net apply"), "{name}: {history}");
 }

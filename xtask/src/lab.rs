@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use lab::corpus::Series;
+use lab::fstabs::Place;
 use lab::{Machine, Variant};
 
 /// Arguments of `cargo xtask lab`.
@@ -53,6 +54,9 @@ enum Command {
         /// Number of the first case.
         #[arg(long, default_value_t = 0)]
         first: u64,
+        /// Boot them in containers: quicker, but without disks and servers.
+        #[arg(long)]
+        container: bool,
         /// A nofail binary whose `boot` is compared with what really happened.
         #[arg(long)]
         nofail: Option<PathBuf>,
@@ -80,11 +84,17 @@ pub fn run(args: Args) -> Result<()> {
             count,
             seed,
             first,
+            container,
             nofail,
         } => boots(&Series {
             seed,
             first,
             count,
+            place: if container {
+                Place::Container
+            } else {
+                Place::Machine
+            },
             nofail: nofail.as_deref(),
         }),
         Command::Clean => {
@@ -115,7 +125,7 @@ fn build(variant: Variant) -> Result<()> {
     stage("kernel");
     let image = lab::image::image(variant)?;
     stage(&format!("image {}", image.disk.display()));
-    let snapshot = lab::snapshot::snapshot(variant)?;
+    let snapshot = lab::snapshot::booted(variant)?;
     stage(&format!("snapshot {}", snapshot.state.display()));
     Ok(())
 }

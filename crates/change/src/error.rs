@@ -90,6 +90,20 @@ pub enum Error {
     /// Another plan is running.
     #[error("another nofail is changing this host: {0}. Wait for it")]
     Locked(String),
+    /// A network change is neither confirmed nor taken back.
+    #[error(
+        "the network change {id} is {phase}: confirm it, or take it back with `nofail net \
+         rollback`"
+    )]
+    OpenChange {
+        /// Which.
+        id: String,
+        /// How far it is.
+        phase: &'static str,
+    },
+    /// The records of network changes cannot be used.
+    #[error(transparent)]
+    Net(Box<crate::net::record::RecordError>),
     /// A plan broke off.
     #[error("plan {0} was broken off; first take it back: nofail rollback {0}")]
     Unfinished(Id),

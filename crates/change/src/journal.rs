@@ -6,7 +6,6 @@
 
 use crate::error::Error;
 use crate::failpoint::hit;
-use crate::lock::HOME;
 use crate::plan::Plan;
 use crate::root::Root;
 use rustix::fs::{self as rfs, AtFlags, FallocateFlags, Mode, OFlags};
@@ -52,6 +51,11 @@ impl Id {
         } else {
             Err(Error::NoPlan(text.to_owned()))
         }
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// Temporary name of a step's new content.
@@ -186,8 +190,8 @@ impl Record {
 }
 
 /// The folder of all plans.
-pub fn folder() -> String {
-    format!("{HOME}/plans")
+pub fn folder(root: &Root) -> String {
+    format!("{}/plans", root.home())
 }
 
 /// A plan's journal, open for its progress.
@@ -207,7 +211,7 @@ impl Journal {
     }
 
     fn write(root: &Root, plan: &mut Plan) -> Result<Self, Error> {
-        let folder = folder();
+        let folder = folder(root);
         root.make_directories(&folder, 0o755)?;
         let plans = root
             .open(&folder, OFlags::RDONLY | OFlags::DIRECTORY)
@@ -243,7 +247,7 @@ impl Journal {
     /// # Errors
     /// It cannot be opened.
     pub fn open(root: &Root, id: &Id) -> Result<Self, Error> {
-        let path = format!("{}/{id}/progress", folder());
+        let path = format!("{}/{id}/progress", folder(root));
         let file = root
             .open(&path, OFlags::RDWR | OFlags::APPEND | OFlags::NOFOLLOW)
             .map_err(|e| Error::path("open", &path, e))?;
@@ -344,7 +348,7 @@ pub type Listed = (Id, Result<Record, Error>);
 /// # Errors
 /// The folder cannot be read.
 pub fn list(root: &Root) -> Result<Vec<Listed>, Error> {
-    let folder = folder();
+    let folder = folder(root);
     let plans = match root.open(&folder, OFlags::RDONLY | OFlags::DIRECTORY) {
         Ok(plans) => plans,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -360,7 +364,7 @@ pub fn list(root: &Root) -> Result<Vec<Listed>, Error> {
 /// # Errors
 /// There is none of that name, or it cannot be read.
 pub fn load(root: &Root, id: &Id) -> Result<Record, Error> {
-    let folder = format!("{}/{id}", folder());
+    let folder = format!("{}/{id}", folder(root));
     let read = |name: &str| {
         let path = format!("{folder}/{name}");
         let file = match root.open(&path, OFlags::RDONLY | OFlags::NOFOLLOW) {

@@ -361,6 +361,44 @@ impl Place {
     }
 }
 
+/// Replaces one of nofail's own files, or makes it: what was there does not matter and is not kept.
+/// Atomic and durable as [`Place::put`].
+///
+/// # Errors
+/// The disk refuses; the file is then as it was.
+pub fn replace(path: &std::path::Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
+    let shown = path.display().to_string();
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Error::path("write", &shown, Errno::ISDIR));
+    };
+    let parent = if parent.as_os_str().is_empty() {
+        std::path::Path::new(".")
+    } else {
+        parent
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory =
+        rfs::open(parent, flags, Mode::empty()).map_err(|e| Error::path("write", &shown, e))?;
+    let place = Place::new(directory, name.to_string_lossy().into_owned(), shown);
+    let new = State::File {
+        content: Bytes(bytes.to_vec()),
+        meta: Meta {
+            mode,
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+            xattrs: BTreeMap::new(),
+        },
+    };
+    let temporary = format!(".{}.{}.new", place.name, std::process::id());
+    place.stage(&State::Absent, &new, &temporary)?;
+    let put = place.put(&State::Absent, &new, &temporary);
+    if put.is_err() {
+        // What is left of the new one helps nobody.
+        let _ = place.remove_temporary(&temporary);
+    }
+    put
+}
+
 /// Attributes that are the file's own; see [`Meta`].
 fn kept(name: &str) -> bool {
     !matches!(name, "security.ima" | "security.evm")

@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::journal::Id;
+use crate::label;
 use crate::origin::Origin;
 use crate::root::Root;
 use crate::show;
@@ -289,7 +290,10 @@ impl Planner<'_> {
             self.make_parents(&path, &rules, safe)?;
         }
         let (path, before) = self.look(&path, follow)?;
-        let new = self.owner_above(&path);
+        let new = match (&before, &act) {
+            (State::File { .. }, Act::Write { .. } | Act::Attributes { .. }) => Meta::default(),
+            _ => self.new_at(&path, false),
+        };
         let after = after(&path, &act, &before, new)?;
         self.change(path, before, after, rules, safe);
         Ok(())
@@ -312,6 +316,15 @@ impl Planner<'_> {
             Err(_) if self.will_be_directory(path) => Ok((path.to_owned(), State::Absent)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Owner and label of what is new at a path.
+    fn new_at(&self, path: &str, directory: bool) -> Meta {
+        let mut meta = self.owner_above(path);
+        if let Some(label) = label::of_new(self.root, path, directory) {
+            meta.xattrs.insert(label::ATTRIBUTE.to_owned(), label);
+        }
+        meta
     }
 
     /// Who owns the directory that holds a path: what is new in it belongs to the same.
@@ -346,7 +359,7 @@ impl Planner<'_> {
             if State::read(self.root, &so_far, false)? == State::Absent {
                 let meta = Meta {
                     mode: 0o755,
-                    ..self.owner_above(&so_far)
+                    ..self.new_at(&so_far, true)
                 };
                 let made = State::Directory { meta };
                 self.change(so_far.clone(), State::Absent, made, rules.to_vec(), safe);
@@ -420,7 +433,7 @@ fn after(path: &str, act: &Act, before: &State, new: Meta) -> Result<State, Erro
             if let Some(label) = label {
                 // The kernel's own form ends with a NUL.
                 let value = Bytes(format!("{label}\0").into_bytes());
-                meta.xattrs.insert("security.selinux".to_owned(), value);
+                meta.xattrs.insert(label::ATTRIBUTE.to_owned(), value);
             }
             after
         }

@@ -1,6 +1,7 @@
 //! The tree that is changed: this host's `/`, or a directory. No path leads out of it.
 
 use crate::error::Error;
+use crate::lock::HOME;
 use crate::place::Place;
 use collect::reader::open_in_root;
 use rustix::fs::{self as rfs, Mode, OFlags};
@@ -17,6 +18,7 @@ pub struct Root {
     handle: OwnedFd,
     live: bool,
     shown: PathBuf,
+    home: String,
 }
 
 impl Root {
@@ -44,7 +46,21 @@ impl Root {
             handle,
             live,
             shown: directory.to_owned(),
+            home: HOME.to_owned(),
         })
+    }
+
+    /// The same with nofail's state (lock, plans, network changes) in another directory, given
+    /// from the root on.
+    #[must_use]
+    pub fn at_home(mut self, home: &Path) -> Self {
+        self.home = home.display().to_string();
+        self
+    }
+
+    /// Where nofail keeps its state, from the root on.
+    pub fn home(&self) -> &str {
+        &self.home
     }
 
     /// Whether this is the running host, on which commands may be run.

@@ -8,14 +8,14 @@
     reason = "helpers of tests: a panic is the failure of the test"
 )]
 
+mod fuse;
+
 use collect::Options;
 use collect::probe::{ProbeError, Prober, probe_mount};
 use facts::mount::{HealthState, Mount};
+use fuse::Server;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
-use std::ffi::CString;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -41,15 +41,6 @@ fn ready() -> bool {
     ready
 }
 
-/// What the server behind a FUSE mount does.
-#[derive(Clone, Copy)]
-enum Server {
-    /// Never answers, not even the kernel's first message.
-    Silent,
-    /// Answers everything with this error.
-    Errno(i32),
-}
-
 struct Fuse {
     dir: tempfile::TempDir,
     device: Option<File>,
@@ -58,27 +49,7 @@ struct Fuse {
 impl Fuse {
     fn mount(server: Server, user: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let device = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open("/dev/fuse")
-            .unwrap();
-        let data = format!(
-            "fd={},rootmode=40000,user_id={user},group_id={user}",
-            device.as_raw_fd()
-        );
-        mount(
-            "nofail-test",
-            dir.path(),
-            "fuse.nofailtest",
-            MountFlags::NOSUID | MountFlags::NODEV,
-            CString::new(data).unwrap().as_c_str(),
-        )
-        .unwrap();
-        if let Server::Errno(errno) = server {
-            let device = device.try_clone().unwrap();
-            std::thread::spawn(move || serve(device, errno));
-        }
+        let device = fuse::mount_at(dir.path(), "fuse.nofailtest", "nofail-test", &server, user);
         Self {
             dir,
             device: Some(device),
@@ -101,55 +72,8 @@ impl Fuse {
 
 impl Drop for Fuse {
     fn drop(&mut self) {
-        // Detached first: the server's thread ends when the last descriptor sees ENODEV.
-        let _ = unmount(self.dir.path(), UnmountFlags::DETACH | UnmountFlags::FORCE);
+        fuse::unmount_at(self.dir.path());
         self.device.take();
-    }
-}
-
-/// A FUSE server of protocol 7.31 that opens the connection and then only gives one error.
-fn serve(mut device: File, errno: i32) {
-    let mut request = vec![0; 1 << 17];
-    while let Ok(length) = device.read(&mut request) {
-        if length < 40 {
-            break;
-        }
-        let opcode = u32::from_ne_bytes(request[4..8].try_into().unwrap());
-        let (error, body): (i32, Vec<u8>) = match opcode {
-            // INIT: version 7.31, read-ahead, flags, background limits, largest write, …
-            26 => {
-                let words: [u32; 16] = [
-                    7,
-                    31,
-                    4096,
-                    0,
-                    0x0010_0010,
-                    1 << 16,
-                    1,
-                    16,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                    0,
-                ];
-                (0, words.iter().flat_map(|w| w.to_ne_bytes()).collect())
-            }
-            // FORGET and BATCH_FORGET want no answer.
-            2 | 42 => continue,
-            _ => (-errno, Vec::new()),
-        };
-        let mut answer = Vec::new();
-        answer.extend(u32::try_from(16 + body.len()).unwrap().to_ne_bytes());
-        answer.extend(error.to_ne_bytes());
-        answer.extend(&request[8..16]);
-        answer.extend(body);
-        if device.write_all(&answer).is_err() {
-            break;
-        }
     }
 }
 
@@ -317,23 +241,7 @@ fn the_bare_directory_under_a_hung_mount_is_seen() {
     let covered = dir.path().join("nas");
     std::fs::create_dir(&covered).unwrap();
     std::fs::write(covered.join("stray.qcow2"), "x").unwrap();
-    let device = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/fuse")
-        .unwrap();
-    let data = format!(
-        "fd={},rootmode=40000,user_id=0,group_id=0",
-        device.as_raw_fd()
-    );
-    mount(
-        "nofail-test",
-        &covered,
-        "fuse.nofailtest",
-        MountFlags::empty(),
-        CString::new(data).unwrap().as_c_str(),
-    )
-    .unwrap();
+    let device = fuse::mount_at(&covered, "fuse.nofailtest", "x", &Server::Silent, 0);
     let _hung = Tmpfs(covered);
     let list = prober()
         .under(dir.path().to_str().unwrap(), "/nas", 5)

@@ -36,7 +36,10 @@ fn another_schema_is_said_before_what_it_changed() {
 fn what_is_wrong_has_a_place() {
     for (text, place) in [
         ("[]", "a JSON object at line 1"),
-        ("{\"schema\": \"nofail.snapshot/1\",\n\"fstab\": [}", "line 2 column 11"),
+        (
+            "{\"schema\": \"nofail.snapshot/1\",\n\"fstab\": [}",
+            "line 2 column 11",
+        ),
         (
             "{\"schema\": \"nofail.snapshot/1\",\n\"guests\": [{\"name\": 7}]}",
             "expected a string at line 2 column 22",

@@ -7,7 +7,7 @@
 
 use crate::site::{BridgePlan, Site};
 use facts::SyntaxError;
-use facts::bridge::vid;
+use facts::bridge::{Entries, vid};
 use facts::domain::{Interface, VlanWish};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -69,6 +69,17 @@ pub struct Wanted {
     pub tagged: Vec<u16>,
     /// The most specific place that had a say.
     pub origin: Origin,
+}
+
+impl Wanted {
+    /// The same as a port's entries: what the port has once it is as wanted.
+    pub fn entries(&self) -> Entries {
+        Entries {
+            pvid: self.pvid,
+            untagged: self.pvid.into_iter().collect(),
+            tagged: self.tagged.clone(),
+        }
+    }
 }
 
 /// A guest's port as far as it is known.

@@ -56,7 +56,7 @@ pub fn keep_bmc_check(state: &Path, check: &Check) -> anyhow::Result<PathBuf> {
     let folder = file.parent().unwrap_or(state);
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let text = serde_json::to_vec_pretty(check)?;
-    change::net::record::replace(&file, &text, 0o644)?;
+    change::place::replace(&file, &text, 0o644)?;
     Ok(file)
 }
 

@@ -10,73 +10,127 @@
     reason = "a test fails by panicking and runs programs itself"
 )]
 
+mod ipmi;
+
+use ipmi::{PASSWORD, Server, file};
 use serde_json::Value;
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// A server on loopback; gone when dropped.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-const PASSWORD: &str = "lab-secret-4711";
-
-fn file(path: &Path, text: &str, mode: u32) {
-    std::fs::write(path, text).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-}
-
-/// Starts a simulator whose BMC has a working clock or none, and waits until it answers.
-fn ipmi(dir: &Path) -> (Server, u16) {
-    let port = UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let rights = ["callback", "user", "operator", "admin"]
-        .map(|right| format!("    allowed_auths_{right} none md2 md5 straight\n"))
-        .concat();
-    let lan = format!(
-        "name \"lab\"\nset_working_mc 0x20\n  startlan 1\n    addr 127.0.0.1 {port}\n    priv_limit admin\n\
-         {rights}    guid 0fa110000000400080000000000000b3\n  endlan\n  startnow false\n\
-         \x20 user 1 true \"\" \"\" user 10 none md2 md5 straight\n\
-         \x20 user 2 true \"admin\" \"{PASSWORD}\" admin 10 none md2 md5 straight\n"
-    );
-    file(&dir.join("lan.conf"), &lan, 0o600);
-    let board = "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr\n\
-                 sel_enable 0x20 1000 0x0a\nmc_enable 0x20\n";
-    file(&dir.join("board.emu"), board, 0o600);
-    std::fs::create_dir_all(dir.join("sim-state")).unwrap();
-    let child = Command::new("ipmi_sim")
-        .args(["-c", "lan.conf", "-f", "board.emu", "-s", "sim-state", "-n"])
-        .current_dir(dir)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("ipmi_sim (Debian package openipmi)");
-    let server = Server(child);
-    std::thread::sleep(Duration::from_millis(500));
-    (server, port)
-}
-
-fn check(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_nofail"))
+fn command(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nofail"));
+    command
         .args(["bmc", "check", "--format", "json", "--site"])
         .arg(dir.join("site.toml"))
         .args(arguments)
         .env("NOFAIL_STATE_DIR", dir.join("state"))
-        .env_remove("NOFAIL_BMC_USER")
+        .env_remove("NOFAIL_BMC_USER");
+    command
+}
+
+fn check(dir: &Path, arguments: &[&str]) -> Output {
+    command(dir, arguments).output().unwrap()
+}
+
+/// The same, while every process's command line is looked at again and again: how many were seen
+/// of `ipmitool`, and those that show the password.
+fn watched(dir: &Path, arguments: &[&str]) -> (Output, usize, Vec<String>) {
+    let child = command(dir, arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let waiter = std::thread::spawn(move || child.wait_with_output().unwrap());
+    let (mut seen, mut shown) = (0, Vec::new());
+    while !waiter.is_finished() {
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            seen += usize::from(line.starts_with("ipmitool"));
+            if line.contains(PASSWORD) {
+                shown.push(line);
+            }
+        }
+    }
+    (waiter.join().unwrap(), seen, shown)
+}
+
+/// Has ipmitool do something at the simulator, as an administrator would.
+fn ipmitool(port: u16, arguments: &[&str]) {
+    let done = Command::new("ipmitool")
+        .args([
+            "-I",
+            "lanplus",
+            "-C",
+            "3",
+            "-H",
+            "127.0.0.1",
+            "-U",
+            "admin",
+            "-E",
+            "-p",
+        ])
+        .arg(port.to_string())
+        .args(arguments)
+        .env("IPMI_PASSWORD", PASSWORD)
         .output()
-        .unwrap()
+        .unwrap();
+    assert!(done.status.success(), "{arguments:?}: {done:?}");
+}
+
+#[test]
+fn a_console_a_clock_and_where_credentials_come_from() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path();
+    let (_server, port) = ipmi::start(dir, true);
+    let bmc = format!("address = \"127.0.0.1:{port}\"\nkind = \"ipmi\"");
+    site(dir, &format!("{bmc}\ncredentials_file = \"bmc.toml\""));
+    let text = format!("user = \"admin\"\npassword = \"{PASSWORD}\"\n");
+    file(&dir.join("bmc.toml"), &text, 0o600);
+    // Suite 17 is asked for first, in vain; 3 is taken, and no password shows on any command line.
+    let (output, seen, shown) = watched(dir, &[]);
+    assert_eq!(shown, Vec::<String>::new());
+    assert!(seen > 0, "no ipmitool was seen: the look was too slow");
+    let first = one(&output);
+    assert_eq!(
+        answer(&first, "login"),
+        ("good", "cipher suite 3"),
+        "{first:#}"
+    );
+    assert_eq!(answer(&first, "console").0, "good", "{first:#}");
+    assert_eq!(answer(&first, "power").0, "good", "{first:#}");
+    assert_eq!(answer(&first, "clock").0, "bad", "never set: {first:#}");
+
+    ipmitool(port, &["sol", "set", "enabled", "false", "1"]);
+    ipmitool(port, &["sel", "time", "set", "now"]);
+    let second = one(&check(dir, &[]));
+    assert_eq!(answer(&second, "clock").0, "good", "{second:#}");
+    let (state, why) = answer(&second, "console");
+    assert_eq!(state, "bad", "{second:#}");
+    assert!(why.contains("sol set enabled"), "{why}");
+    assert_eq!(second["lets_in"], true);
+    ipmitool(port, &["sol", "set", "enabled", "true", "1"]);
+    ipmitool(port, &["sel", "time", "set", "01/01/20 00:00:00"]);
+    let third = one(&check(dir, &[]));
+    assert_eq!(answer(&third, "clock").0, "bad", "{third:#}");
+    assert_eq!(answer(&third, "console").0, "good", "{third:#}");
+
+    // From the environment, where no file is named; half of it is told as such.
+    site(dir, &bmc);
+    let from_environment = |password: Option<&str>| {
+        let mut command = command(dir, &[]);
+        command.env("NOFAIL_BMC_USER", "admin");
+        if let Some(password) = password {
+            command.env("NOFAIL_BMC_PASSWORD", password);
+        }
+        one(&command.output().unwrap())
+    };
+    let seen = from_environment(Some(PASSWORD));
+    assert_eq!(answer(&seen, "login").0, "good", "{seen:#}");
+    let seen = from_environment(None);
+    assert_eq!(answer(&seen, "login").0, "not-checked", "{seen:#}");
 }
 
 fn one(output: &Output) -> Value {
@@ -106,7 +160,7 @@ fn site(dir: &Path, bmc: &str) {
 fn a_real_ipmi_login_and_what_it_tells() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path();
-    let (server, port) = ipmi(dir);
+    let (server, port) = ipmi::start(dir, false);
     let bmc =
         format!("address = \"127.0.0.1:{port}\"\nkind = \"ipmi\"\ncredentials_file = \"bmc.toml\"");
     site(dir, &bmc);
@@ -242,11 +296,6 @@ fn a_redfish_service_over_tls_and_what_it_tells() {
             .status();
         assert!(made.unwrap().success(), "openssl");
     }
-    let hash = Command::new("openssl")
-        .args(["passwd", "-apr1", PASSWORD])
-        .output()
-        .unwrap();
-    let _ = hash;
     let bcrypt = Command::new(program.with_file_name("python"))
         .args(["-c", "import bcrypt,sys; print(bcrypt.hashpw(sys.argv[1].encode(), bcrypt.gensalt(4)).decode())", PASSWORD])
         .output()
@@ -284,7 +333,7 @@ fn a_redfish_service_over_tls_and_what_it_tells() {
         .stderr(std::fs::File::create(dir.join("emulator.log")).unwrap())
         .spawn()
         .unwrap();
-    let _server = Server(child);
+    let server = Server(child);
     let end = Instant::now() + Duration::from_secs(30);
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         let log = std::fs::read_to_string(dir.join("emulator.log")).unwrap_or_default();
@@ -335,4 +384,25 @@ fn a_redfish_service_over_tls_and_what_it_tells() {
     );
     let seen = with("verify_certificate = false");
     assert_eq!(answer(&seen, "login").0, "bad", "{seen:#}");
+
+    // A BMC that takes the connection and never says a word costs a bounded time.
+    drop(server);
+    let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = silent.local_addr().unwrap().port();
+    site(
+        dir,
+        &format!(
+            "address = \"127.0.0.1:{port}\"\nkind = \"redfish\"\ncredentials_file = \"bmc.toml\"\n\
+             verify_certificate = false"
+        ),
+    );
+    let clock = Instant::now();
+    let seen = one(&check(dir, &[]));
+    assert_eq!(answer(&seen, "reachable").0, "bad", "{seen:#}");
+    assert_eq!(seen["lets_in"], false);
+    assert!(
+        clock.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        clock.elapsed()
+    );
 }

@@ -107,6 +107,7 @@ fn inside() {
     ok("virtlogd -d; libvirtd -d");
     await_libvirt();
     ok("virsh define /run/guest.xml");
+    native_vlans();
 
     // Nothing is installed: that is the cause.
     let verified = ask("hook verify", 1);
@@ -199,6 +200,18 @@ fn inside() {
             format!("sed -i '1s,.*,#!/bin/sh,' {script}"),
         ),
         (
+            format!("cp -p {script} /run/saved; sed -i '2i virsh list >/dev/null' {script}"),
+            "virsh",
+            format!("cp -p /run/saved {script}"),
+        ),
+        (
+            format!(
+                "printf '#!/bin/sh\\ncase \"$2\" in stopped) bridge vlan add dev vnet0 vid 100 pvid untagged ;; esac\\n' > {script}"
+            ),
+            "acts only at: stopped",
+            format!("cp -p /run/saved {script}"),
+        ),
+        (
             "mv /etc/nofail/site.toml /etc/nofail/away".to_owned(),
             "does not know the VLANs",
             "mv /etc/nofail/away /etc/nofail/site.toml".to_owned(),
@@ -221,6 +234,7 @@ fn inside() {
     ok(
         "printf '#!/bin/sh\\necho \"$1 $2\" >> /run/former\\n' > /etc/libvirt/hooks/qemu; chmod 755 /etc/libvirt/hooks/qemu",
     );
+    let before = ok(FORMER);
     ask("hook install --yes", 0);
     ok("pkill -HUP -x libvirtd; sleep 1; virsh start bind-01; virsh destroy bind-01");
     let former = ok("cat /run/former");
@@ -228,9 +242,67 @@ fn inside() {
         former.contains("bind-01 start\n") && former.contains("bind-01 release\n"),
         "{former}"
     );
+    ask("hook uninstall", 0);
+    assert_eq!(ok(FORMER), before);
     // A whole tree, with a libvirt that reads no qemu.d: both in one script.
     old_libvirt();
     ok("pkill -x libvirtd; pkill -x virtlogd; true");
+}
+
+/// The former script to its last byte and attribute, and that nothing lies beside it.
+const FORMER: &str =
+    "cd /etc/libvirt/hooks; sha256sum qemu; stat -c '%a %u %g' qemu; find . -type f";
+
+/// libvirt's own `<vlan>`: this libvirt is too old for it, which is said; the definition is edited,
+/// defined and taken back all the same by those who ask the library.
+fn native_vlans() {
+    let refused = run("/usr/local/bin/nofail vlan persist --native --yes");
+    let version = ok("virsh version --daemon | sed -n 's/.*against daemon: //p'");
+    let major: u32 = ok("libvirtd --version | grep -o '[0-9]*' | head -1")
+        .trim()
+        .parse()
+        .unwrap();
+    if major < 11 {
+        let said = text(&refused);
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains("sets no VLANs on Linux bridges") && said.contains("hook install"),
+            "{version}: {said}"
+        );
+        assert!(!ok("virsh dumpxml --inactive bind-01").contains("<vlan"));
+    }
+    let file = "/etc/libvirt/qemu/bind-01.xml";
+    let old = std::fs::read_to_string(file).unwrap();
+    let guest = facts::domain::parse(&old).unwrap();
+    let mac = guest.interfaces[0].mac.clone().unwrap();
+    let entries = facts::bridge::Entries {
+        pvid: Some(100),
+        untagged: vec![100],
+        tagged: vec![10, 20],
+    };
+    let element = change::profile::native::element(&entries).unwrap();
+    let act = change::profile::native::define(file, &old, &[(mac, element)]).unwrap();
+    let draft = change::Draft {
+        title: "a test".to_owned(),
+        origin: change::origin::Origin::here("", None),
+        proposals: vec![change::Proposal {
+            act,
+            rules: Vec::new(),
+            safe: true,
+        }],
+        ..change::Draft::default()
+    };
+    let root = change::Root::live().unwrap();
+    let mut plan = change::prepare(&root, draft).unwrap();
+    change::engine::apply(&root, &mut plan, &mut |_| {}).unwrap();
+    let defined = ok("virsh dumpxml --inactive bind-01");
+    let interface = &facts::domain::parse(&defined).unwrap().interfaces[0];
+    assert_eq!(interface.vlans, [100, 10, 20], "{defined}");
+    assert_eq!(interface.native_vlan, Some(100), "{defined}");
+    assert!(interface.trunk, "{defined}");
+    ask("rollback --yes", 0);
+    assert_eq!(std::fs::read_to_string(file).unwrap(), old);
+    assert!(!ok("virsh dumpxml --inactive bind-01").contains("<vlan"));
 }
 
 /// A rescued disk with libvirt 6.0 and a script of its own.
@@ -256,6 +328,9 @@ fn old_libvirt() {
         "former\n<domain type=\"qemu\"><name>x</name></domain>\n"
     );
     ask("hook uninstall --root /run/tree", 0);
-    assert!(ok("cat /run/tree/etc/libvirt/hooks/qemu").contains("echo former"));
+    assert_eq!(
+        ok("cat /run/tree/etc/libvirt/hooks/qemu; stat -c %a /run/tree/etc/libvirt/hooks/qemu"),
+        "#!/bin/sh\necho former; cat; exit 3\n755\n"
+    );
     ok("test ! -e /run/tree/etc/libvirt/hooks/qemu.local");
 }

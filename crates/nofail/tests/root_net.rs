@@ -465,3 +465,57 @@ fn killed_at_any_instant_it_is_old_or_one_rollback_away() {
         "only {restored} of 24 kills came after the first command"
     );
 }
+
+/// The disk with the records fills up in the middle: nothing can be written down any more, and the
+/// old state comes back all the same.
+#[test]
+fn a_full_disk_stands_in_nobody_s_way() {
+    let net = Net::new("full");
+    let before = net.seen();
+    let state = net.path("state");
+    std::fs::create_dir(&state).unwrap();
+    run(&format!("mount -t tmpfs -o mode=700 none {state}"));
+    let _mounted = Mounted(state.clone());
+    let file = net.declare(HARMLESS);
+    let line = net.nofail(&format!("apply {file} --yes --console --confirm 4s"));
+    let mut child = net
+        .ssh_command(&line)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    net.until("waiting", 20);
+    assert_ne!(net.seen(), before);
+    // Not one new file fits from here on.
+    let stat = rustix::fs::statvfs(&state).unwrap();
+    let used = stat.f_files - stat.f_ffree;
+    run(&format!("mount -o remount,nr_inodes={used} {state}"));
+    assert!(std::fs::write(format!("{state}/probe"), "").is_err());
+    let end = Instant::now() + Duration::from_secs(20);
+    while net.seen() != before {
+        assert!(Instant::now() < end, "no way back: {:#}", net.status());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // Its time is over: it is not confirmed over what is back already.
+    let output = net.ssh(&net.nofail("confirm"));
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    // With room again, whoever stands by writes down what it did.
+    run(&format!("mount -o remount,nr_inodes=0 {state}"));
+    net.until("restored", 20);
+    assert_eq!(net.seen(), before);
+    let _ = child.wait();
+    // The child of ssh and whoever stood by are gone before the disk is.
+    let end = Instant::now() + Duration::from_secs(10);
+    while !net.pids("dead-man").is_empty() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A mount of the test, gone when dropped.
+struct Mounted(String);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").args(["-l", &self.0]).status();
+    }
+}

@@ -118,6 +118,11 @@ impl Gauges {
         self.values().insert((name, encode(labels)), value);
     }
 
+    /// Takes away one metric.
+    pub fn remove(&self, name: &'static str, labels: &[(&str, &str)]) {
+        self.values().remove(&(name, encode(labels)));
+    }
+
     /// Takes away what stands under a name, for metrics whose labels come and go.
     pub fn clear(&self, name: &'static str) {
         self.values().retain(|(known, _), _| *known != name);

@@ -2,6 +2,7 @@
 //! Everything has a default; the daemon works without the file.
 
 use crate::event::Severity;
+use crate::recorder::Limits;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -152,6 +153,16 @@ impl Default for RecorderSettings {
             path: crate::recorder::DEFAULT_PATH.into(),
             megabytes: 256,
             days: 400,
+        }
+    }
+}
+
+impl RecorderSettings {
+    /// The same as the recorder takes it.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            bytes: self.megabytes.saturating_mul(1 << 20),
+            age: Duration::from_secs(self.days.saturating_mul(86_400)),
         }
     }
 }

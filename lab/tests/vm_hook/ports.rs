@@ -2,6 +2,7 @@
 
 use crate::{NOFAIL, RUN, SITE, carry, vlans};
 use lab::{Lab, Machine, NfsServer};
+use std::time::Instant;
 
 const RIGHT: &str = "10,20,30,40,100 pvid untagged,110,120";
 
@@ -81,7 +82,44 @@ fn the_hook_sets_ports_in_time_whatever_hangs() {
     many_times_faster_than_a_shell(&machine);
     policies(&machine);
     hanging_input_journal_and_files(&machine, &nas);
+    rtnl_is_held(&machine);
     fifty_at_once(&machine);
+}
+
+/// What the hook left in the journal, once `count` ports are told of: it answers before it writes.
+fn logged(machine: &Machine, count: usize) -> Vec<serde_json::Value> {
+    let began = Instant::now();
+    loop {
+        let log = machine
+            .ok("journalctl --sync; journalctl -t nofail-hook -o json --no-pager")
+            .unwrap();
+        let entries: Vec<serde_json::Value> = log
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        if entries.iter().filter(|e| e["RESULT"].is_string()).count() >= count {
+            return entries;
+        }
+        assert!(began.elapsed() < RUN, "{log}");
+    }
+}
+
+/// Events of a guest that the hook recorded, once there are `count`. No daemon runs.
+fn recorded(machine: &Machine, guest: &str, count: usize) -> Vec<serde_json::Value> {
+    let began = Instant::now();
+    loop {
+        let ask =
+            format!("{NOFAIL} events --guest {guest} --kind guest.hook --limit 0 --format json");
+        let output = machine.run(&ask, RUN).unwrap();
+        if output.code == 0 {
+            let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+            let events = document["events"].as_array().unwrap().clone();
+            if events.len() >= count {
+                return events;
+            }
+        }
+        assert!(began.elapsed() < RUN, "{output:?}");
+    }
 }
 
 fn sets_reads_back_and_logs(machine: &Machine) {
@@ -103,25 +141,26 @@ fn sets_reads_back_and_logs(machine: &Machine) {
     expect_all(machine, 10);
     let again = format!("{NOFAIL} hook run bind-01 started begin - < /root/bind-01.xml 2>&1");
     assert_eq!(machine.ok(&again).unwrap(), "");
-    let log = machine
-        .ok("journalctl --sync; journalctl -t nofail-hook -o json --no-pager")
-        .unwrap();
-    let entries: Vec<serde_json::Value> = log
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let entries = logged(machine, 20);
     let of = |phase: &str, result: &str| {
         let fits = |e: &&serde_json::Value| e["PHASE"] == phase && e["RESULT"] == result;
         entries.iter().filter(fits).collect::<Vec<_>>()
     };
     let changed = of("start", "changed");
-    assert_eq!(changed.len(), 10, "{log}");
+    assert_eq!(changed.len(), 10, "{entries:#?}");
     let entry = changed.iter().find(|e| e["PORT"] == "vnet7").unwrap();
     assert_eq!(entry["GUEST"], "bind-01");
     assert_eq!(entry["BRIDGE"], "br-mgmt");
     assert_eq!(entry["BEFORE"], "1 pvid untagged");
     assert_eq!(entry["AFTER"], "100 pvid untagged, 10,20,30,40,110,120");
-    assert_eq!(of("started", "already-so").len(), 10, "{log}");
+    assert_eq!(of("started", "already-so").len(), 10, "{entries:#?}");
+    // What was changed is an event; what was as planned is none.
+    let events = recorded(machine, "bind-01", 10);
+    assert_eq!(events.len(), 10, "{events:#?}");
+    let event = events.iter().find(|e| e["subject"] == "vnet7").unwrap();
+    assert_eq!(event["before"], "1 pvid untagged");
+    assert_eq!(event["after"], "100 pvid untagged, 10,20,30,40,110,120");
+    assert_eq!(event["source"], "hook");
     // A plan of the guest's own.
     machine
         .ok(&format!(
@@ -160,8 +199,7 @@ fn many_times_faster_than_a_shell(machine: &Machine) {
     println!(
         "10 ports: nofail {ours} us, shell with bridge and logger {shell} us: {ratio:.0} times"
     );
-    // The goal of 30 is a matter of the bench; here a busy machine must not fail what is right.
-    assert!(ratio >= 10.0, "{ours} us against {shell} us");
+    assert!(ratio >= 30.0, "{ours} us against {shell} us");
 }
 
 /// What comes of a plan that cannot be met.
@@ -295,6 +333,74 @@ systemctl kill -s CONT systemd-journald
 wait
 exit $code
 "#;
+
+/// Holds the RTNL lock for seconds at a time, as no signal can end: devices with 4,096 queues each go
+/// in one request, and each queue has a dozen files in sysfs. Meanwhile the hook runs, and beside it
+/// a witness that shows how long the lock was held.
+const HELD_RTNL: &str = r#"
+systemctl stop systemd-udevd systemd-udevd-kernel.socket systemd-udevd-control.socket 2>/dev/null
+modprobe dummy numdummies=0 2>/dev/null
+make() { ip link add "hog$1" group 77 numtxqueues 4096 numrxqueues 4096 type dummy || exit 9; }
+from=$EPOCHREALTIME
+make 0
+to=$EPOCHREALTIME
+count=$(( 6000000 / (${to/./} - ${from/./}) + 1 ))
+[ $count -gt 60 ] && count=60
+for i in $(seq 1 $count); do make $i; done
+bash /root/reset 10
+ports() { bridge vlan show | grep -c '100 PVID'; }
+ip link del group 77 &
+sleep 0.3
+from=$EPOCHREALTIME
+bridge vlan show dev vnet0 > /dev/null &
+witness=$!
+$NOFAIL bind-01 start begin - < /root/bind-01.xml 2> /run/rtnl.said
+code=$?
+to=$EPOCHREALTIME
+wait $witness
+end=$EPOCHREALTIME
+first=$(ports)
+sleep 2
+echo $code $(( ${to/./} - ${from/./} )) $(( ${end/./} - ${from/./} )) $first $(ports) > /run/rtnl
+wait
+systemctl start systemd-udevd 2>/dev/null
+exit 0
+"#;
+
+/// The kernel answers nobody: the hook ends in time, and what it leaves behind does nothing later.
+fn rtnl_is_held(machine: &Machine) {
+    machine.put("/root/held", HELD_RTNL.as_bytes()).unwrap();
+    let late = |machine: &Machine| {
+        let of = |e: &&serde_json::Value| e["message"].as_str().unwrap().contains("no answer");
+        recorded(machine, "bind-01", 0).iter().filter(of).count()
+    };
+    let before = late(machine);
+    let command = format!("NOFAIL='{NOFAIL} hook run --deadline 1 --policy block' bash /root/held");
+    let output = machine.run(&command, 3 * RUN).unwrap();
+    assert_eq!(output.code, 0, "{output:?}");
+    let told = machine.ok("cat /run/rtnl /run/rtnl.said").unwrap();
+    let numbers: Vec<u64> = told
+        .lines()
+        .next()
+        .unwrap()
+        .split(' ')
+        .map(|n| n.parse().unwrap())
+        .collect();
+    let [code, hook, held, at_once, later] = numbers[..] else {
+        panic!("{told}");
+    };
+    println!("RTNL held for {held} us: the hook ended after {hook} us, exit code {code}");
+    assert!(held > 1_500_000, "the lock was not held: {told}");
+    assert_eq!(code, 1, "{told}");
+    assert!(hook < 1_700_000, "{told}");
+    assert!(told.contains("no answer within 1 s"), "{told}");
+    assert_eq!((at_once, later), (0, 0), "set after the deadline: {told}");
+    // The first process has it recorded.
+    let began = Instant::now();
+    while late(machine) != before + 1 {
+        assert!(began.elapsed() < RUN, "{before} {}", late(machine));
+    }
+}
 
 /// Fifty guests start at once: after a power cut, say.
 fn fifty_at_once(machine: &Machine) {

@@ -143,6 +143,13 @@ pub(super) fn mount(plan: &UnitPlan, source: &str, world: &World<'_>) -> Attempt
             ),
         );
     }
+    // mount(8) takes such a word for a path below the current directory, where nothing is.
+    if !network && !plan.what.starts_with('/') && is_disk_type(&plan.fstype) {
+        return Attempt::fails(
+            0.0,
+            format!("{source} is no device, and {} needs one", stated(plan)),
+        );
+    }
     if let Some(word) = world.conditions.source_listed(source, &plan.what) {
         return silent(plan, limit, &format!("{word} does not answer"));
     }

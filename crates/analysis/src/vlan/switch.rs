@@ -1,7 +1,7 @@
 //! The switch's port at the far end of a wire, as captures tell of it.
 
 use super::tags::Tags;
-use facts::switch::{Switch, SwitchPort, short_port_name};
+use facts::switch::{Place, Switch, SwitchPort, short_port_name};
 use model::Estate;
 
 /// The switch's end of a cable.
@@ -20,7 +20,7 @@ pub struct Far<'a> {
 /// Why a switch's port does not let a frame pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Refused {
-    /// The port is down, shut or err-disabled.
+    /// The port is down, shut, err-disabled, or left out of its port-channel.
     Down,
     /// The trunk does not allow the VLAN.
     NotAllowed(u16),
@@ -48,11 +48,13 @@ pub fn far<'a>(estate: &'a Estate, host: &str, interface: &str) -> Option<Far<'a
     let plugged = uplinks.get(interface)?;
     let capture = estate.switches.get(&plugged.switch)?;
     let port = capture.port(plugged.present_port())?;
-    // The trunk's settings stand at the port-channel, where the port belongs to one.
+    // The trunk's settings stand at the port-channel, where the port belongs to one: IOS has the
+    // members inherit them. One that found no partner works by itself, with its own.
+    let alone = port.channel_state.as_deref() == Some("stand-alone");
     let bundle = port
         .channel_group
         .and_then(|group| capture.ports.get(&format!("Port-channel{group}")))
-        .filter(|bundle| is_known(bundle));
+        .filter(|bundle| is_known(bundle) && !(alone && is_known(port)));
     let trunk = bundle.unwrap_or(port);
     is_known(trunk).then_some(Far {
         switch: &plugged.switch,
@@ -70,11 +72,34 @@ impl Far<'_> {
 
     /// VLAN of untagged frames.
     pub fn native(&self) -> Option<u16> {
-        if self.trunk.is_access() {
-            self.trunk.access_vlan
+        let told = |port: &SwitchPort| {
+            if self.trunk.is_access() {
+                port.access_vlan
+            } else {
+                port.native_vlan
+            }
+        };
+        // What was not read of the port-channel, its members have as well.
+        told(self.trunk).or_else(|| told(self.port))
+    }
+
+    /// The line of a capture that tells of [`Self::native`].
+    pub fn native_place(&self) -> Option<&Place> {
+        let key = if self.trunk.is_access() {
+            "access_vlan"
         } else {
-            self.trunk.native_vlan
-        }
+            "native_vlan"
+        };
+        [self.trunk, self.port]
+            .into_iter()
+            .find_map(|port| port.lines.get(key))
+    }
+
+    /// The list of allowed VLANs, where there is one.
+    fn allowed(&self) -> Option<&Vec<u16>> {
+        let was_read = self.trunk.lines.contains_key("allowed_vlans");
+        let own = self.trunk.allowed_vlans.as_ref();
+        own.or_else(|| self.port.allowed_vlans.as_ref().filter(|_| !was_read))
     }
 
     fn tags_native(&self) -> bool {
@@ -84,17 +109,20 @@ impl Far<'_> {
 
     fn is_down(&self) -> bool {
         let not_up = |status: &str| !matches!(status, "up" | "connected");
+        let left_out = |state: &str| !matches!(state, "bundled" | "stand-alone");
+        let state = self.port.channel_state.as_deref();
+        if self.port.channel_group.is_some() && state.is_some_and(left_out) {
+            return true;
+        }
         self.port.shutdown == Some(true) || self.port.status.as_deref().is_some_and(not_up)
     }
 
     /// Whether frames of a VLAN pass the port at all.
     fn carries(&self, vid: u16) -> Result<(), Refused> {
         let trunk = self.trunk;
-        if !trunk.is_access() {
-            let allowed = trunk.allowed_vlans.as_ref();
-            if allowed.is_some_and(|allowed| !allowed.contains(&vid)) {
-                return Err(Refused::NotAllowed(vid));
-            }
+        let refuses = |allowed: &Vec<u16>| !allowed.contains(&vid);
+        if !trunk.is_access() && self.allowed().is_some_and(refuses) {
+            return Err(Refused::NotAllowed(vid));
         }
         let status = self.capture.vlan_status.get(&vid);
         let missing = self.capture.vlans_complete && !self.capture.vlans.contains_key(&vid);
@@ -225,5 +253,83 @@ mod tests {
         );
         port.status = Some("err-disabled".to_owned());
         assert_eq!(far(&capture, &port).egress(10), Err(Refused::Down));
+    }
+
+    /// The way back of a member of a port-channel, by what the captures say of both.
+    fn seen(captures: &[&str]) -> Option<(Option<u16>, Result<u16, Refused>)> {
+        let parsed = captures
+            .iter()
+            .enumerate()
+            .map(|(number, text)| facts::switch::parse(&format!("{number}.txt"), text).unwrap());
+        let switch = Switch::merge(parsed);
+        let site = "[hosts.h.uplinks.eth0]\nswitch = \"sw\"\nport = \"Te1/0/2\"\n\
+                    [switches.sw]\ncaptures = [\"0.txt\"]\n";
+        let estate = Estate {
+            site: Some(model::Site::parse("site.toml", site).unwrap()),
+            switches: [("sw".to_owned(), switch)].into(),
+            ..Estate::default()
+        };
+        let far = super::far(&estate, "h", "eth0")?;
+        Some((far.native(), far.ingress(&Tags::one(10))))
+    }
+
+    #[test]
+    fn members_of_a_port_channel_have_its_settings() {
+        let config = "\
+sw#show running-config
+hostname sw
+!
+interface Port-channel1
+ switchport mode trunk
+ switchport trunk native vlan 100
+ switchport trunk allowed vlan 10,100
+!
+interface TenGigabitEthernet1/0/2
+ switchport mode trunk
+ switchport trunk native vlan 999
+ switchport trunk allowed vlan 999
+ channel-group 1 mode active
+!
+end
+";
+        let summary = |flags: &str| {
+            format!(
+                "sw#show etherchannel summary\n\
+                 Group  Port-channel  Protocol    Ports\n\
+                 ------+-------------+-----------+------------------\n\
+                 1      Po1(SU)         LACP      Te1/0/2({flags})\nsw#\n"
+            )
+        };
+        assert_eq!(seen(&[config]), Some((Some(100), Ok(10))));
+        let bundled = summary("P");
+        assert_eq!(seen(&[config, &bundled]), Some((Some(100), Ok(10))));
+        // Left out: no frame passes. Without a partner: it is a port like any other.
+        let (suspended, alone) = (summary("s"), summary("I"));
+        assert_eq!(
+            seen(&[config, &suspended]),
+            Some((Some(100), Err(Refused::Down)))
+        );
+        assert_eq!(
+            seen(&[config, &alone]),
+            Some((Some(999), Err(Refused::NotAllowed(10))))
+        );
+        // An access port-channel, as `native` of the audit's rule needs it.
+        let access = config.replace("mode trunk", "mode access").replace(
+            " switchport trunk native vlan 100",
+            " switchport access vlan 20",
+        );
+        assert_eq!(
+            seen(&[&access]),
+            Some((Some(20), Err(Refused::TaggedOnAccess(10))))
+        );
+        // Nothing but the member is known: its own settings are those of the bundle.
+        let member = config.replace(
+            "interface Port-channel1\n switchport mode trunk\n",
+            "interface Vlan1\n",
+        );
+        assert_eq!(
+            seen(&[&member]),
+            Some((Some(999), Err(Refused::NotAllowed(10))))
+        );
     }
 }

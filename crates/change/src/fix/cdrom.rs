@@ -1,10 +1,8 @@
 //! `startupPolicy='optional'` for a CD-ROM or floppy on the NAS: the guest then starts with an
 //! empty drive where the file cannot be reached (libvirt's "Domain XML format", `startupPolicy`).
 
+use super::domain::define;
 use super::{Case, Remedy, write};
-use crate::plan::{Act, Again, Command, Probe, Run};
-use crate::show;
-use crate::state::{Bytes, Meta, State};
 
 /// Makes the medium optional in the persistent definition.
 pub(super) fn optional(case: &Case<'_>) -> Remedy {
@@ -23,7 +21,13 @@ pub(super) fn optional(case: &Case<'_>) -> Remedy {
         if !case.runs("virsh") {
             return Ok(write(&guest.file, &old, new, true));
         }
-        Ok(define(&guest.file, &old, &new))
+        Ok(define(
+            &guest.file,
+            &old,
+            &new,
+            "startupPolicy='optional'",
+            true,
+        ))
     };
     done().unwrap_or_else(Remedy::Refused)
 }
@@ -46,36 +50,4 @@ fn edit(text: &str, line: u32) -> Result<String, String> {
     }
     *found = format!("{head} startupPolicy='optional'{tag}");
     Ok(lines.join("\n"))
-}
-
-/// Through libvirt, which keeps the definition in memory: `virsh define`, with the old definition
-/// as the way back. The running guest does not notice.
-fn define(file: &str, old: &str, new: &str) -> Remedy {
-    let state = |text: &str| State::File {
-        content: Bytes::from(text),
-        meta: Meta::default(),
-    };
-    let command = |text: &str| Command {
-        input: Some(text.to_owned()),
-        ..Command::new(["virsh", "define", "/dev/stdin"])
-    };
-    let optional = "startupPolicy='optional'";
-    let times = |more| Probe::Times {
-        path: file.to_owned(),
-        text: optional.to_owned(),
-        times: old.matches(optional).count() + more,
-    };
-    let run = Run {
-        command: command(new),
-        shows: Some(show::change(file, &state(old), &state(new))),
-        before: vec![times(0)],
-        after: vec![times(1)],
-        leaves: [(file.to_owned(), Bytes::from(new))].into(),
-        undo: Again::By(vec![command(old)]),
-        seconds: 30,
-    };
-    Remedy::Do {
-        acts: vec![Act::Run(run)],
-        safe: true,
-    }
 }

@@ -3,6 +3,7 @@
 use super::{Case, Remedy, write};
 use crate::plan::{Act, Again, Command, Run};
 use facts::hook::{HookScript, interpreter};
+use rules::hook::misplaced;
 
 fn script<'a>(case: &Case<'a>) -> Result<&'a HookScript, Remedy> {
     let path = &case.finding.subject;
@@ -50,6 +51,36 @@ fn attributes(
     }];
     let acts = reloaded(case, acts);
     Remedy::Do { acts, safe }
+}
+
+/// To where this host's libvirt runs it. Asked for: it never ran, and would at the next start.
+pub(super) fn moved(case: &Case<'_>) -> Remedy {
+    let path = &case.finding.subject;
+    let hooks = &case.host.hooks;
+    let mut all = hooks.misplaced.iter().chain(&hooks.scripts);
+    let Some(script) = all.find(|script| &script.path == path) else {
+        return Remedy::Refused(format!("{path} is no hook that was read"));
+    };
+    let Some(place) = misplaced::place(case.host, script) else {
+        return super::by_hand(case.finding);
+    };
+    let content = match case.reader.read(path) {
+        Ok(content) => content,
+        Err(error) => return Remedy::Refused(format!("{path} cannot be read: {error}")),
+    };
+    let mut acts = vec![Act::Write {
+        path: place,
+        content,
+        mode: 0o755,
+    }];
+    // A package's own file stays.
+    if !path.starts_with("/usr/share/") && !path.starts_with("/usr/lib") {
+        acts.push(Act::Remove { path: path.clone() });
+    }
+    Remedy::Do {
+        acts: reloaded(case, acts),
+        safe: false,
+    }
 }
 
 /// 0755, as libvirt's own documentation has it; rights to write of others do not grow.

@@ -7,11 +7,13 @@
 
 mod autostart;
 mod cdrom;
+mod domain;
 mod fstab;
 mod hook;
 mod libvirt_guests;
 mod name;
 mod profile;
+pub mod running;
 pub mod search;
 pub mod verify;
 
@@ -50,6 +52,8 @@ pub enum Remedy {
         /// Whether without being asked for.
         safe: bool,
     },
+    /// The running state of a bridge must change: declared for `nofail net apply`.
+    Net(Vec<running::Piece>),
     /// A person must do it: numbered steps.
     ByHand(Vec<String>),
     /// A machine could, but not here: why, and what would help.
@@ -63,8 +67,12 @@ pub type Mend = fn(&Case<'_>) -> Remedy;
 /// own `remedy`.
 #[rustfmt::skip] // one line per rule
 pub const REMEDIES: &[(&str, Mend)] = &[
+    ("bridge/default-pvid-1", running::default_pvid),
+    ("bridge/filtering-off-with-vlans", running::filtering),
     ("bridge/not-persistent", profile::vlans),
     ("bridge/profile-ignored", profile::readable),
+    ("bridge/pvid-differs-from-plan", running::as_planned),
+    ("bridge/vlan-missing-on-uplink", running::missing_vlan),
     ("fstab/circular-name-resolution", name::address),
     ("fstab/device-timeout-ignored", fstab::device_timeout),
     ("fstab/fsck-can-stop-boot", fstab::no_check),
@@ -79,10 +87,12 @@ pub const REMEDIES: &[(&str, Mend)] = &[
     ("fstab/wrong-fstype", fstab::fstype),
     ("guests/autostart-link-broken", autostart::guest),
     ("guests/autostart-off", autostart::guest),
+    ("guests/crash-policy", domain::restarts),
     ("guests/libvirt-guests-off", libvirt_guests::on),
     ("guests/libvirt-guests-suspend-without-space", libvirt_guests::shutdown),
     ("guests/network-not-autostarted", autostart::network),
     ("hook/bad-interpreter", hook::interpreter),
+    ("hook/misplaced", hook::moved),
     ("hook/not-executable", hook::executable),
     ("hook/writable-by-others", hook::owner),
     ("hook/wrong-selinux-label", hook::label),

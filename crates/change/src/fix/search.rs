@@ -5,6 +5,7 @@
 //! left out and told; a plan that brings in a new finding as weighty as what it mends, or makes
 //! the next boot worse, is refused whole.
 
+use super::running::Piece;
 use super::{Case, Remedy, mend};
 use crate::overlay::Overlay;
 use crate::plan::{Act, Proposal};
@@ -66,6 +67,10 @@ pub struct Found {
     pub refused: Vec<Left>,
     /// What a person must do.
     pub by_hand: Vec<Left>,
+    /// What is wrong in the running state of bridges, for `nofail net apply`.
+    pub network: Vec<Left>,
+    /// The declared state that mends it.
+    pub pieces: Vec<Piece>,
     /// What the plan brings in, lesser than what it mends.
     pub new: Vec<String>,
     /// What was not checked.
@@ -111,6 +116,7 @@ struct Mended<'a> {
     on_request: BTreeMap<Key, Left>,
     refused: BTreeMap<Key, Left>,
     by_hand: BTreeMap<Key, Left>,
+    network: BTreeMap<Key, (Left, Vec<Piece>)>,
 }
 
 /// Searches for a plan.
@@ -172,6 +178,7 @@ fn rounds<'a>(
         on_request: BTreeMap::new(),
         refused: BTreeMap::new(),
         by_hand: BTreeMap::new(),
+        network: BTreeMap::new(),
     };
     let mut estate = None;
     let mut findings = audit_before.findings.clone();
@@ -234,6 +241,12 @@ impl Mended<'_> {
                 }
                 self.done.insert(key(finding));
                 true
+            }
+            Remedy::Net(pieces) => {
+                let steps = finding.fix.clone().into_iter().collect();
+                let left = left(finding, steps);
+                self.network.insert(key(finding), (left, pieces));
+                false
             }
             Remedy::ByHand(steps) => {
                 self.by_hand.insert(key(finding), left(finding, steps));
@@ -385,11 +398,14 @@ fn found(
     };
     let mut refused = values(mended.refused);
     refused.sort_by_key(|left| !without.iter().any(|key| key.0 == left.rule));
+    let (network, pieces): (Vec<Left>, Vec<Vec<Piece>>) = mended.network.into_values().unzip();
     Found {
         host,
         on_request: values(mended.on_request),
         refused,
         by_hand: values(mended.by_hand),
+        network,
+        pieces: pieces.concat(),
         proposals: merged(mended.acts),
         new,
         not_checked: audit

@@ -6,6 +6,7 @@ use super::probe::To;
 use super::record::{Handle, Phase, Progress, Record, RecordError};
 use super::run::{self, RestoreError};
 use super::session::seconds_since_boot;
+use crate::error::chain;
 use collect::command::{self, CommandError};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -16,6 +17,8 @@ use thiserror::Error;
 const TICK: Duration = Duration::from_millis(50);
 /// Seconds that applying, or writing the profile, may take.
 const WORK_SECONDS: f64 = 120.0;
+/// How long its progress may be unreadable.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a restoration that does not succeed is tried again.
 const RETRY: Duration = Duration::from_secs(300);
 
@@ -162,8 +165,17 @@ pub fn detach(handle: &Handle, state_dir: &Path) -> Result<bool, DeadmanError> {
 pub fn watch(handle: &Handle) -> Result<Phase, DeadmanError> {
     let record = handle.record()?;
     handle.stand_by()?;
+    let mut readable = Instant::now();
     loop {
-        let progress = handle.progress()?;
+        let progress = match handle.progress() {
+            Ok(progress) => progress,
+            Err(_) if readable.elapsed() < PATIENCE => {
+                std::thread::sleep(TICK);
+                continue;
+            }
+            Err(error) => return restore_blindly(handle, &record, &error),
+        };
+        readable = Instant::now();
         match judge(&record, &progress) {
             Verdict::Wait => std::thread::sleep(TICK),
             Verdict::End => return Ok(progress.phase),
@@ -173,12 +185,23 @@ pub fn watch(handle: &Handle) -> Result<Phase, DeadmanError> {
                 let moved = handle.advance(&[progress.phase], Phase::Failed, Some(why));
                 match moved {
                     Ok(_) | Err(RecordError::Phase { .. }) => {}
-                    Err(error) => return Err(error.into()),
+                    Err(error) => return restore_blindly(handle, &record, &error),
                 }
             }
             Verdict::Restore => return restore_until(handle, &record, RETRY),
         }
     }
+}
+
+/// Restores although the disk refuses to say how far it is (full, read-only, gone): nothing may
+/// stand in the way of the old state.
+fn restore_blindly(
+    handle: &Handle,
+    record: &Record,
+    error: &RecordError,
+) -> Result<Phase, DeadmanError> {
+    handle.note(&format!("its progress cannot be kept: {}", chain(error)));
+    restore_until(handle, record, RETRY)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -238,7 +261,7 @@ fn probe(handle: &Handle, record: &Record) -> Result<(), DeadmanError> {
         };
         return match moved {
             Ok(_) | Err(RecordError::Phase { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(error) => restore_blindly(handle, record, &error).map(|_| ()),
         };
     }
 }
@@ -279,7 +302,11 @@ pub fn restore(handle: &Handle, record: &Record) -> Result<(), DeadmanError> {
         Phase::Restoring,
         Phase::RestoreFailed,
     ];
-    handle.advance(OPEN, Phase::Restoring, None)?;
+    match handle.advance(OPEN, Phase::Restoring, None) {
+        Err(error @ RecordError::Phase { .. }) => return Err(error.into()),
+        // Told again below, once everything else is back.
+        Ok(_) | Err(_) => {}
+    }
     let profile = persist::put_back(record, handle);
     let kernel = run::restore_kernel(record, handle);
     match (profile, kernel) {
@@ -310,17 +337,6 @@ pub fn answers(to: To) -> bool {
     matches!(to.answers(), Ok(true))
 }
 
-/// An error with its causes, on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text += &format!(": {cause}");
-        next = cause.source();
-    }
-    text
-}
-
 /// Makes the unit that restores after a reboot in the middle; `None` where systemd is not ours.
 ///
 /// # Errors
@@ -340,7 +356,7 @@ pub fn make_boot_unit(handle: &Handle, state_dir: &Path) -> Result<(), RecordErr
         state = state_dir.display(),
     );
     let unit = boot_unit(&handle.id);
-    super::record::replace(&unit, text.as_bytes(), 0o644)?;
+    crate::place::replace(&unit, text.as_bytes(), 0o644).map_err(Box::new)?;
     let enabled = boot_unit_link(&handle.id);
     let fails = |source| RecordError::Io {
         what: "make",

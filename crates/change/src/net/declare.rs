@@ -292,6 +292,60 @@ impl Check<'_> {
     }
 }
 
+/// VLANs of a port or of a bridge's own entry, as a change file declares them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// The port; `None` for the bridge's own entry.
+    pub device: Option<String>,
+    /// PVID; `None` for none.
+    pub pvid: Option<u16>,
+    /// VLANs that leave untagged.
+    pub untagged: Vec<u16>,
+    /// VLANs that leave tagged.
+    pub tagged: Vec<u16>,
+}
+
+impl Entry {
+    /// Its keys, a line each; what is untagged is not tagged as well.
+    pub fn lines(&self) -> String {
+        let list = |vids: &mut dyn Iterator<Item = u16>| {
+            let sorted: std::collections::BTreeSet<u16> = vids.collect();
+            sorted.into_iter().collect::<Vec<u16>>()
+        };
+        let untagged = list(&mut self.untagged.iter().copied());
+        let tagged = list(
+            &mut self
+                .tagged
+                .iter()
+                .copied()
+                .filter(|v| !untagged.contains(v)),
+        );
+        format!(
+            "pvid = {}\nuntagged = {untagged:?}\ntagged = {tagged:?}\n",
+            self.pvid.unwrap_or(0)
+        )
+    }
+}
+
+/// The name of an entry's table.
+pub fn table(bridge: &str, entry: &Entry) -> String {
+    let bridge = key(bridge);
+    match &entry.device {
+        None => format!("bridges.{bridge}"),
+        Some(port) => format!("bridges.{bridge}.ports.{}", key(port)),
+    }
+}
+
+/// A key of a TOML table.
+pub fn key(name: &str) -> String {
+    let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !name.is_empty() && name.chars().all(bare) {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    }
+}
+
 /// `ADDRESS/PREFIX`.
 pub(super) fn parse_address(text: &str) -> Option<(IpAddr, u8)> {
     let (address, prefix) = text.split_once('/')?;

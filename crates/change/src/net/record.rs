@@ -2,15 +2,21 @@
 //! first command, and how far it has come.
 //!
 //! Each change has a directory `net/ID` under nofail's state directory: `record.json` (never
-//! changed), `progress.json` (replaced atomically; who moves it holds the lock), `deadman.json`
-//! (the process that watches) and the program itself, so that neither an upgrade nor a dead NAS
-//! takes it away meanwhile.
+//! changed), `progress.json` (replaced atomically; who moves it holds the record's own lock),
+//! `deadman.json` (the process that watches) and the program itself, so that neither an upgrade
+//! nor a dead NAS takes it away meanwhile.
 
 use super::difference::Scope;
 use super::probe::Probe;
 use super::session::{Connection, Process};
 use super::state::State;
-use rustix::fs::FlockOperation;
+use crate::error::Error;
+use crate::journal::{self, Status};
+use crate::lock::{self, Lock};
+use crate::origin::Origin;
+use crate::place::replace;
+use crate::plan::Step;
+use crate::root::Root;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -18,7 +24,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use thiserror::Error;
 
 /// Schema of `record.json`.
@@ -45,6 +51,9 @@ pub enum RecordError {
         /// What is wrong.
         source: serde_json::Error,
     },
+    /// The host's lock, its journal, or a file that is replaced.
+    #[error(transparent)]
+    Change(#[from] Box<Error>),
     /// Another change is not finished.
     #[error("the change {id} is not finished ({}): confirm it, or `nofail net rollback`", .phase.text())]
     Unfinished {
@@ -118,13 +127,13 @@ impl Phase {
     }
 }
 
-/// A profile file as it was.
+/// A profile file as it was, which a command of [`Record::persist`] changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedFile {
     /// Its path.
-    pub path: PathBuf,
-    /// Its bytes, as Latin-1 code points: JSON has no bytes.
-    pub bytes: String,
+    pub path: String,
+    /// Content, owner, mode, attributes.
+    pub before: crate::state::State,
 }
 
 /// Everything about one change.
@@ -138,16 +147,13 @@ pub struct Record {
     pub host: String,
     /// The boot it belongs to.
     pub boot_id: String,
-    /// When it was recorded, RFC 3339.
-    pub taken_at: String,
-    /// Who applied it.
-    pub who: String,
-    /// From where.
+    /// Who, when, from where, why; as a plan has it.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// The connection that applied it.
     pub connection: Connection,
     /// The process that applies it.
     pub applier: Process,
-    /// Why, where said.
-    pub reason: Option<String>,
     /// What the refusals were answered with.
     pub grounds: String,
     /// The state before.
@@ -168,8 +174,10 @@ pub struct Record {
     pub probes: Vec<Probe>,
     /// Commands that write the profile, once confirmed.
     pub persist: Vec<Vec<String>>,
-    /// Profile files as they were.
+    /// Profile files that they change, as they were.
     pub profiles: Vec<SavedFile>,
+    /// Profile files that are written, once confirmed, before those commands.
+    pub edits: Vec<Step>,
     /// The unit that restores after a reboot, where one was made.
     pub boot_unit: Option<PathBuf>,
 }
@@ -224,13 +232,24 @@ impl Store {
         }
     }
 
-    /// Writes a new change to disk, synced, in the phase `prepared`.
+    /// Writes a new change to disk, synced, in the phase `prepared`. From then on no plan starts
+    /// before it is at its end.
     ///
     /// # Errors
-    /// Another one is unfinished, or the disk refuses.
-    pub fn create(&self, record: &Record, program: &Path) -> Result<Handle, RecordError> {
+    /// Another change or a plan is unfinished or running, or the disk refuses.
+    pub fn create(
+        &self,
+        root: &Root,
+        record: &Record,
+        program: &Path,
+    ) -> Result<Handle, RecordError> {
+        let _lock = self.lock(root, &record.origin)?;
+        for (id, plan) in journal::list(root).map_err(Box::new)? {
+            if plan.map_err(Box::new)?.status() == Status::Unfinished {
+                return Err(Box::new(Error::Unfinished(id)).into());
+            }
+        }
         fs::create_dir_all(&self.dir).map_err(io("make", &self.dir))?;
-        let _lock = lock(&self.dir.join("lock"))?;
         if let Some((handle, progress)) = self.unfinished()? {
             return Err(RecordError::Unfinished {
                 id: handle.id,
@@ -255,6 +274,14 @@ impl Store {
         write(&dir.join("record.json"), record)?;
         sync(&self.dir)?;
         Ok(handle)
+    }
+
+    /// The host's lock, which plans take as well; `root` has its home where this store lies.
+    ///
+    /// # Errors
+    /// Somebody holds it, or the disk refuses.
+    pub fn lock(&self, root: &Root, origin: &Origin) -> Result<Lock, RecordError> {
+        Ok(Lock::host(root, "nofail net", origin).map_err(Box::new)?)
     }
 
     /// Removes what a kill left of changes that were never recorded, and the programs of those
@@ -364,7 +391,7 @@ impl Handle {
         to: Phase,
         why: Option<String>,
     ) -> Result<Progress, RecordError> {
-        let _lock = lock(&self.dir.join("lock"))?;
+        let _lock = own_lock(&self.dir.join("lock"))?;
         let now = self.progress()?;
         if !from.contains(&now.phase) {
             return Err(RecordError::Phase {
@@ -446,23 +473,15 @@ fn now() -> String {
     format!("{:.3}", jiff::Timestamp::now())
 }
 
-/// Holds a lock until dropped.
-struct Lock(#[expect(dead_code, reason = "held, not read")] File);
-
-fn lock(path: &Path) -> Result<Lock, RecordError> {
+/// A change's own lock, held until dropped: short, for one step of its progress.
+fn own_lock(path: &Path) -> Result<File, RecordError> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
     let file = options.open(path).map_err(io("open", path))?;
-    let end = Instant::now() + Duration::from_secs(5);
-    loop {
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(Lock(file)),
-            Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < end => {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(RecordError::Locked(path.into())),
-            Err(error) => return Err(io("lock", path)(error.into())),
-        }
+    match lock::flock(&file, Duration::from_secs(5)) {
+        Ok(true) => Ok(file),
+        Ok(false) => Err(RecordError::Locked(path.into())),
+        Err(error) => Err(io("lock", path)(error.into())),
     }
 }
 
@@ -472,31 +491,7 @@ fn write(path: &Path, value: &impl Serialize) -> Result<(), RecordError> {
         path: path.to_owned(),
         source,
     })?;
-    replace(path, &bytes, 0o600)
-}
-
-/// Replaces a file atomically and durably.
-///
-/// # Errors
-/// The disk refuses; the file is then as it was.
-pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), RecordError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let new = path.with_file_name(name);
-    let done = (|| {
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(mode);
-        let mut file = options.open(&new)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, path)
-    })();
-    if let Err(error) = done {
-        // What is left of the new one helps nobody.
-        let _ = fs::remove_file(&new);
-        return Err(io("write", path)(error));
-    }
-    path.parent().map_or(Ok(()), sync)
+    Ok(replace(path, &bytes, 0o600).map_err(Box::new)?)
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, RecordError> {
@@ -516,35 +511,4 @@ fn sync(path: &Path) -> Result<(), RecordError> {
 fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> RecordError {
     let path = path.to_owned();
     move |source| RecordError::Io { what, path, source }
-}
-
-impl SavedFile {
-    /// Reads a file as it is.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn of(path: &Path) -> Result<Self, RecordError> {
-        let bytes = fs::read(path).map_err(io("read", path))?;
-        Ok(Self {
-            path: path.to_owned(),
-            bytes: bytes.iter().map(|b| char::from(*b)).collect(),
-        })
-    }
-
-    /// Puts it back, where it differs; says whether it did.
-    ///
-    /// # Errors
-    /// The disk refuses.
-    pub fn put_back(&self) -> Result<bool, RecordError> {
-        let bytes: Vec<u8> = self
-            .bytes
-            .chars()
-            .filter_map(|c| u8::try_from(u32::from(c)).ok())
-            .collect();
-        if fs::read(&self.path).is_ok_and(|now| now == bytes) {
-            return Ok(false);
-        }
-        let mode = fs::metadata(&self.path).map_or(0o600, |m| m.permissions().mode() & 0o7777);
-        replace(&self.path, &bytes, mode).map(|()| true)
-    }
 }

@@ -31,20 +31,11 @@ pub(super) fn write(
     let lines: Vec<&str> = text.lines().collect();
     let words =
         |line: &str| -> Vec<String> { line.split_whitespace().map(str::to_owned).collect() };
-    let start = lines
-        .iter()
-        .position(|line| matches!(words(line).as_slice(), [iface, name, ..] if iface == "iface" && name == device))
+    let start = heads(&lines, device)
+        .first()
+        .copied()
         .ok_or_else(|| format!("it has no stanza `iface {device}`"))?;
-    let begins = |line: &str| {
-        let first = words(line).into_iter().next().unwrap_or_default();
-        KEYWORDS.contains(&first.as_str()) || first.starts_with("allow-")
-    };
-    let end = lines
-        .iter()
-        .enumerate()
-        .skip(start + 1)
-        .find(|(_, line)| begins(line))
-        .map_or(lines.len(), |(at, _)| at);
+    let end = end(&lines, start);
     // Blank lines and comments before the next stanza belong to that.
     let mut last = end;
     while last > start + 1
@@ -94,6 +85,28 @@ pub(super) fn write(
     );
     out.extend(lines.iter().skip(last).map(|l| (*l).to_owned()));
     Ok(out.join("\n") + "\n")
+}
+
+/// The `iface` lines of a device.
+pub(super) fn heads(lines: &[&str], device: &str) -> Vec<usize> {
+    let is_head = |line: &str| {
+        let mut words = line.split_whitespace();
+        words.next() == Some("iface") && words.next() == Some(device)
+    };
+    let found = lines.iter().enumerate().filter(|(_, line)| is_head(line));
+    found.map(|(at, _)| at).collect()
+}
+
+/// The line behind the stanza that begins at `start`.
+pub(super) fn end(lines: &[&str], start: usize) -> usize {
+    let begins = |line: &str| {
+        let first = line.split_whitespace().next().unwrap_or_default();
+        KEYWORDS.contains(&first) || first.starts_with("allow-")
+    };
+    let next = lines.iter().enumerate().skip(start + 1);
+    next.into_iter()
+        .find(|(_, line)| begins(line))
+        .map_or(lines.len(), |(at, _)| at)
 }
 
 fn options(device: &str, own: bool, wanted: &Wanted, second: bool) -> Vec<String> {

@@ -4,7 +4,9 @@
 //! Pure but for the reader that it is given: texts in, acts for the engine out. Guests' ports are
 //! nobody's profile and left out.
 
+pub(crate) mod address;
 mod ifupdown;
+pub mod native;
 mod networkd;
 #[cfg(test)]
 mod tests;
@@ -86,6 +88,13 @@ pub fn persist(snapshot: &Snapshot, only: Option<&str>, host: &Host<'_>) -> Pers
             one(snapshot, bridge, host, &mut texts, &mut all);
         }
     }
+    all.proposals = proposals(texts, host);
+    all
+}
+
+/// The texts that differ from what is there, as acts for the engine.
+pub(crate) fn proposals(texts: Texts, host: &Host<'_>) -> Vec<Proposal> {
+    let mut proposals = Vec::new();
     for (path, text) in texts {
         if (host.read)(&path).as_deref() == Some(text.as_str()) {
             continue;
@@ -99,14 +108,13 @@ pub fn persist(snapshot: &Snapshot, only: Option<&str>, host: &Host<'_>) -> Pers
             }),
             (is_keyfile && host.nmcli).then(|| load(&path)),
         ];
-        all.proposals
-            .extend(acts.into_iter().flatten().map(|act| Proposal {
-                act,
-                rules: vec!["bridge/not-persistent".to_owned()],
-                safe: true,
-            }));
+        proposals.extend(acts.into_iter().flatten().map(|act| Proposal {
+            act,
+            rules: vec!["bridge/not-persistent".to_owned()],
+            safe: true,
+        }));
     }
-    all
+    proposals
 }
 
 /// Has NetworkManager read a profile again; no connection changes by that (nmcli(1)).
@@ -126,17 +134,8 @@ fn one(
     texts: &mut Texts,
     all: &mut Persist,
 ) {
-    let ports: Vec<&Port> = bridge
-        .ports
-        .iter()
-        .filter(|p| {
-            p.role == Role::Own
-                || p.role != Role::Guest
-                    && restores(&snapshot.profiles, &bridge.name, Some(&p.name)).is_some()
-                || p.role == Role::Uplink
-        })
-        .collect();
-    let default_pvid = default_pvid(bridge, &ports, all);
+    let ports = concerned(&snapshot.profiles, bridge);
+    let default_pvid = default_pvid(bridge, &ports, &mut all.notes);
     for port in ports {
         let own = port.role == Role::Own;
         let wanted = Wanted {
@@ -164,7 +163,7 @@ fn one(
                     "{} sets VLANs in a way that only running it tells",
                     script.file
                 )),
-                None => match write(restored, port, own, &wanted, host, texts) {
+                None => match write(restored.profile, &port.name, own, &wanted, host, texts) {
                     Ok(()) => Outcome::Written,
                     Err(why) => Outcome::ByHand(format!(
                         "{why}; {}",
@@ -184,9 +183,28 @@ fn one(
     }
 }
 
+/// The entries of a bridge that profiles are to restore.
+fn concerned<'a>(profiles: &[Profile], bridge: &'a Bridge) -> Vec<&'a Port> {
+    let is_concerned = |p: &&Port| {
+        p.role == Role::Own
+            || p.role != Role::Guest && restores(profiles, &bridge.name, Some(&p.name)).is_some()
+            || p.role == Role::Uplink
+    };
+    bridge.ports.iter().filter(is_concerned).collect()
+}
+
+/// The default PVID that is written for a bridge, and why where it is not the kernel's.
+pub(crate) fn default_pvid_of(
+    profiles: &[Profile],
+    bridge: &Bridge,
+    notes: &mut Vec<String>,
+) -> u16 {
+    default_pvid(bridge, &concerned(profiles, bridge), notes)
+}
+
 /// The default PVID to write. Every tool gives it to each port first and takes it from none: where
 /// an entry must not carry it, none may be given.
-fn default_pvid(bridge: &Bridge, ports: &[&Port], all: &mut Persist) -> u16 {
+fn default_pvid(bridge: &Bridge, ports: &[&Port], notes: &mut Vec<String>) -> u16 {
     let now = bridge.default_pvid.unwrap_or(1);
     let without: Vec<&str> = ports
         .iter()
@@ -196,7 +214,7 @@ fn default_pvid(bridge: &Bridge, ports: &[&Port], all: &mut Persist) -> u16 {
     if now == 0 || without.is_empty() || bridge.vlan_filtering != Some(true) {
         return now;
     }
-    all.notes.push(format!(
+    notes.push(format!(
         "{}: the default PVID is written as none instead of {now}: {} must not carry VLAN {now}, and \
          every port would get it. A guest's port then comes up without any VLAN until the hook (or \
          libvirt) gives it some",
@@ -230,25 +248,22 @@ fn same(restored: &Restored<'_>, wanted: &Wanted, own: bool) -> bool {
 }
 
 /// Writes the entry into the texts.
-fn write(
-    restored: &Restored<'_>,
-    port: &Port,
+pub(crate) fn write(
+    profile: &Profile,
+    device: &str,
     own: bool,
     wanted: &Wanted,
     host: &Host<'_>,
     texts: &mut Texts,
 ) -> Result<(), String> {
-    let profile = restored.profile;
     match profile.kind {
         ProfileKind::Keyfile => edit(texts, host, &profile.file, |text| {
             keyfile(&profile.file, text, own, wanted)
         }),
-        ProfileKind::Networkd => networkd::write(profile, &port.name, own, wanted, host, texts),
-        ProfileKind::Netplan => {
-            networkd::beside_netplan(profile, &port.name, own, wanted, host, texts)
-        }
+        ProfileKind::Networkd => networkd::write(profile, device, own, wanted, host, texts),
+        ProfileKind::Netplan => networkd::beside_netplan(profile, device, own, wanted, host, texts),
         ProfileKind::Ifupdown => edit(texts, host, &profile.file, |text| {
-            ifupdown::write(text, &port.name, own, wanted)
+            ifupdown::write(text, device, own, wanted)
         }),
         ProfileKind::Ifcfg => Err("ifcfg files are written by NetworkManager alone".to_owned()),
         ProfileKind::Script => Err("a script makes it".to_owned()),
@@ -308,30 +323,4 @@ fn keyfile(path: &str, text: &str, own: bool, wanted: &Wanted) -> Result<String,
 /// Whether a profile's VLANs stand in another file than its own.
 pub(crate) fn elsewhere(profile: &Profile) -> Option<&str> {
     profile.vlans.iter().find_map(|vlan| vlan.file.as_deref())
-}
-
-/// libvirt's `<vlan>` element for a port as it is (formatdomain, "Setting VLAN tag"; on Linux
-/// bridges from libvirt 11.0.0 on). `None` where it has no VLANs, or several untagged ones, which
-/// the element cannot say.
-pub fn vlan_element(port: &Port) -> Option<String> {
-    match (port.pvid, port.untagged.as_slice(), port.tagged.as_slice()) {
-        (Some(pvid), [one], []) if *one == pvid => Some(format!("<vlan><tag id='{pvid}'/></vlan>")),
-        (Some(pvid), [one], tagged) if *one == pvid => {
-            let tags: String = tagged
-                .iter()
-                .map(|vid| format!("<tag id='{vid}'/>"))
-                .collect();
-            Some(format!(
-                "<vlan trunk='yes'><tag id='{pvid}' nativeMode='untagged'/>{tags}</vlan>"
-            ))
-        }
-        (None, [], tagged) if !tagged.is_empty() => {
-            let tags: String = tagged
-                .iter()
-                .map(|vid| format!("<tag id='{vid}'/>"))
-                .collect();
-            Some(format!("<vlan trunk='yes'>{tags}</vlan>"))
-        }
-        _ => None,
-    }
 }

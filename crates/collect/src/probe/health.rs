@@ -6,14 +6,17 @@ use rustix::io::Errno;
 use std::time::Instant;
 
 /// Probes a network mount: asks the server (statvfs), the root directory, its entries, and
-/// whether writing is refused as read-only. Gives the root's metadata as well where it answered.
+/// whether writing is refused as read-only, all of it within one deadline. Gives the root's
+/// metadata as well where it answered.
 ///
 /// A read-only *export* that is mounted `rw` is seen only where the kernel answers `EROFS`: an
 /// `EACCES` for root may as well be `root_squash`.
 pub fn probe_mount(prober: &mut Prober, mount: &Mount) -> (Health, Option<ProbeStat>) {
     let began = Instant::now();
     let mut root = None;
+    prober.together(true);
     let found = look(prober, mount, &mut root);
+    prober.together(false);
     let (state, detail) = found.unwrap_or_else(|error| verdict(&error));
     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     (

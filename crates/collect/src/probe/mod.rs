@@ -67,6 +67,8 @@ impl ProbeError {
 pub struct Prober {
     program: PathBuf,
     deadline: Duration,
+    /// Until when several questions together are to be answered.
+    until: Option<Instant>,
     child: Option<Running>,
     stuck: BTreeMap<String, u32>,
     /// Children that were given up and are not gone yet; each one's reaper counts it out.
@@ -86,10 +88,16 @@ impl Prober {
         Self {
             program: options.probe_program.clone(),
             deadline: options.deadline,
+            until: None,
             child: None,
             stuck: BTreeMap::new(),
             hanging: Arc::default(),
         }
+    }
+
+    /// The questions from now on have one deadline together, not one each; `false` ends that.
+    fn together(&mut self, together: bool) {
+        self.until = together.then(|| Instant::now() + self.deadline);
     }
 
     /// Metadata of what a path leads to.
@@ -263,7 +271,7 @@ impl Prober {
         if running.input.write_all(line.as_bytes()).is_err() {
             return Ok(None);
         }
-        let end = Instant::now() + self.deadline;
+        let end = self.until.unwrap_or_else(|| Instant::now() + self.deadline);
         let answer = running
             .lines
             .recv_timeout(end.saturating_duration_since(Instant::now()))?;

@@ -36,18 +36,15 @@ pub(super) fn collect(reader: &dyn HostReader, options: &Options, snapshot: &mut
     }
     for hook in HOOKS {
         let main = format!("{DIRECTORY}/{hook}");
-        one(reader, options, hook, &main, snapshot);
+        let found = one(reader, options, hook, &main, snapshot);
+        snapshot.hooks.scripts.extend(found);
         let directory = format!("{main}.d");
         match files::names(reader, &directory) {
             Ok(names) => {
                 for name in names {
-                    one(
-                        reader,
-                        options,
-                        hook,
-                        &format!("{directory}/{name}"),
-                        snapshot,
-                    );
+                    let path = format!("{directory}/{name}");
+                    let found = one(reader, options, hook, &path, snapshot);
+                    snapshot.hooks.scripts.extend(found);
                 }
             }
             Err(reason) if !snapshot.unread.iter().any(|u| u.reason == reason) => {
@@ -63,8 +60,56 @@ pub(super) fn collect(reader: &dyn HostReader, options: &Options, snapshot: &mut
         snapshot.unread.retain(|u| u.source != Source::Hooks);
         snapshot.not_read(Source::Hooks, reason);
     }
+    misplaced(reader, options, snapshot);
     selinux::collect(reader, snapshot);
     traces::collect(reader, options, snapshot);
+}
+
+/// Directories that people take for libvirt's, which has its own built in (`LIBVIRT_HOOK_DIR`,
+/// SYSCONFDIR "/libvirt/hooks").
+const ELSEWHERE: &[&str] = &[
+    "/etc/libvirt/hook",
+    "/etc/libvirt/qemu/hooks",
+    "/etc/libvirt/hooks.d",
+    "/usr/local/etc/libvirt/hooks",
+    "/usr/lib/libvirt/hooks",
+    "/usr/libexec/libvirt/hooks",
+    "/usr/share/libvirt/hooks",
+    "/var/lib/libvirt/hooks",
+];
+
+/// Files that look like hooks where none is run: `qemu.sh` beside `qemu`, or a hook's own name
+/// in a directory that libvirt does not read. A directory that is not there has none.
+fn misplaced(reader: &dyn HostReader, options: &Options, snapshot: &mut Snapshot) {
+    let mut paths = Vec::new();
+    for name in files::names(reader, DIRECTORY).unwrap_or_default() {
+        let hook = HOOKS.iter().find(|hook| {
+            name.get(..hook.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(hook))
+        });
+        let Some(hook) = hook else { continue };
+        let rest = &name[hook.len()..];
+        // `qemu` and `qemu.d` themselves are read; `network` and `networks` are two words.
+        let known = name.as_str() == *hook || rest == ".d";
+        if !known && !rest.starts_with(|c: char| c.is_ascii_lowercase()) {
+            paths.push((*hook, format!("{DIRECTORY}/{name}")));
+        }
+    }
+    for directory in ELSEWHERE {
+        for hook in HOOKS {
+            paths.push((*hook, format!("{directory}/{hook}")));
+            let names = files::names(reader, &format!("{directory}/{hook}.d"));
+            let names = names.unwrap_or_default().into_iter();
+            paths.extend(names.map(|name| (*hook, format!("{directory}/{hook}.d/{name}"))));
+        }
+    }
+    for (hook, path) in paths {
+        if reader.lstat(&path).is_err() {
+            continue;
+        }
+        let found = one(reader, options, hook, &path, snapshot);
+        snapshot.hooks.misplaced.extend(found);
+    }
 }
 
 /// Reads one script. A directory below `qemu.d` (other programs' way of dispatching) is none.
@@ -74,28 +119,27 @@ fn one(
     hook: &str,
     path: &str,
     snapshot: &mut Snapshot,
-) {
+) -> Option<HookScript> {
     let stat = match reader.stat(path) {
         Ok(stat) if stat.kind == Kind::File => stat,
-        Ok(_) => return,
+        Ok(_) => return None,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if reader.lstat(path).is_ok() {
                 let reason = format!("{path}: a link to nothing");
                 snapshot.item_not_read(Source::Hooks, path, reason);
             }
-            return;
+            return None;
         }
         Err(error) => {
             snapshot.item_not_read(Source::Hooks, path, super::why(path, &error));
-            return;
+            return None;
         }
     };
     let mut found = described(path, hook, &stat);
     found.label = label(reader, path);
     if stat.size > MAX_TEXT {
         snapshot.item_not_read(Source::Hooks, path, format!("{path}: larger than 1 MiB"));
-        snapshot.hooks.scripts.push(found);
-        return;
+        return Some(found);
     }
     match reader.read(path) {
         Ok(bytes) => text_of(reader, options, hook, bytes, &mut found),
@@ -106,7 +150,7 @@ fn one(
             snapshot.item_not_read(Source::Hooks, path, reason);
         }
     }
-    snapshot.hooks.scripts.push(found);
+    Some(found)
 }
 
 /// The file's SELinux label. A tree that was copied without extended attributes has none on

@@ -2,6 +2,7 @@
 //! the versions of systemd and libvirt.
 
 mod failed;
+mod keepers;
 mod version;
 
 use super::files;
@@ -53,6 +54,7 @@ pub(super) fn collect(reader: &dyn HostReader, options: &Options, snapshot: &mut
         .ok()
         .and_then(|target| target.rsplit('/').next().map(str::to_owned));
     failed::collect(reader, options, snapshot);
+    keepers::collect(reader, snapshot);
 }
 
 /// The unit directories that exist, each once: `/lib` is usually a link to `/usr/lib`.

@@ -4,6 +4,7 @@
 //! [`parse`] reads one document; [`merge`] joins the definition of a guest with its live status.
 
 mod disk;
+mod edit;
 pub(crate) mod interface;
 mod merge;
 mod parse;
@@ -12,6 +13,7 @@ mod quantity;
 mod tests;
 mod vlan_wish;
 
+pub use edit::with_vlan;
 pub use merge::merge;
 pub use parse::parse;
 pub use vlan_wish::VlanWish;

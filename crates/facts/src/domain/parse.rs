@@ -31,7 +31,7 @@ pub fn parse(text: &str) -> Result<Guest, SyntaxError> {
 }
 
 /// The domain element: the root itself, or the one that a wrapper holds.
-fn domain_of<'a>(xml: &'a Xml<'a>) -> Result<Node<'a, 'a>, SyntaxError> {
+pub(super) fn domain_of<'a>(xml: &'a Xml<'a>) -> Result<Node<'a, 'a>, SyntaxError> {
     let root = xml.root();
     match root.tag_name().name() {
         "domain" => Ok(root),

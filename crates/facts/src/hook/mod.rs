@@ -25,6 +25,9 @@ use serde::{Deserialize, Serialize};
 pub struct Hooks {
     /// Scripts found, in the order in which libvirt would run them.
     pub scripts: Vec<HookScript>,
+    /// Files that look like hooks and stand where no libvirt runs them: under another name in the
+    /// hook directory, or under a hook's name in a directory that libvirt does not read.
+    pub misplaced: Vec<HookScript>,
     /// SELinux: `enforcing`, `permissive`, `disabled`.
     pub selinux: Known<String>,
     /// SELinux boolean `virt_hooks_unconfined`.
@@ -38,6 +41,14 @@ pub struct Hooks {
     pub traces_since: Option<i64>,
     /// When each running guest was started.
     pub guest_starts: Vec<GuestStart>,
+}
+
+/// Whether a libvirt of this version runs what lies in `qemu.d` (6.5.0 and later, its NEWS);
+/// `None` where the version is not known.
+pub fn reads_directories(version: Option<&str>) -> Option<bool> {
+    let mut parts = version?.split('.');
+    let mut part = || parts.next()?.parse::<u32>().ok();
+    Some((part()?, part()?) >= (6, 5))
 }
 
 /// When a running guest's QEMU was started.

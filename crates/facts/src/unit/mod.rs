@@ -4,11 +4,14 @@ pub mod boot;
 pub mod escape;
 pub mod ini;
 pub mod journal;
+pub mod keeper;
 pub mod proc_stat;
 pub mod settings;
 #[cfg(test)]
 mod tests;
 pub mod version;
+
+pub use keeper::Keeper;
 
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +58,11 @@ pub struct Units {
     pub links: Vec<UnitLink>,
     /// The default target, where a link in /etc names it.
     pub default_target: Option<String>,
+    /// Monitoring services that start with the host ([`keeper::MONITORS`]); `None` in a snapshot
+    /// of a nofail that did not look for them.
+    pub monitors: Option<Vec<Keeper>>,
+    /// What asks before the host goes down ([`keeper::GUARDS`]); `None` as above.
+    pub guards: Option<Vec<Keeper>>,
 }
 
 /// One unit in state failed.

@@ -110,7 +110,7 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
         }
         if let Some(file) = &args.output {
             let text = serde_json::to_vec_pretty(check)?;
-            change::net::record::replace(file, &text, 0o644)?;
+            change::place::replace(file, &text, 0o644)?;
         }
     }
     match format {

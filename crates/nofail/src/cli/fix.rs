@@ -5,6 +5,7 @@ use super::{Exit, Format, plans, rollback};
 use crate::{render, wire};
 use ::collect::{HostReader, LocalReader, Options};
 use anyhow::{Context, bail};
+use change::fix::running;
 use change::fix::search::{Found, Wish, search};
 use change::fix::verify::{self, Verdict};
 use change::journal::{self, Status};
@@ -58,6 +59,10 @@ pub struct Args {
     /// Why, for the record.
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// Write what is wrong in the running state of bridges as change files for `nofail net apply`
+    /// into this directory.
+    #[arg(long, value_name = "DIR")]
+    pub changes: Option<PathBuf>,
     /// The address of a name in fstab; this machine's resolver is never asked.
     #[arg(long, value_name = "NAME=ADDRESS", value_parser = address)]
     pub address: Vec<(String, String)>,
@@ -162,8 +167,10 @@ fn here(
     )?;
     let mut plan = plan(&root, &reader, args, &found)?;
     let verdicts = verdicts(&found)?;
+    let changes = write_changes(args.changes.as_deref(), &found)?;
     if format == Format::Human {
-        render::fix::plan(&plan, &found, &verdicts, args.also_unsafe)?;
+        let files = changes.as_deref();
+        render::fix::plan(&plan, &found, &verdicts, args.also_unsafe, files)?;
     }
     let objection = verdicts.iter().find_map(|verdict| match verdict {
         Verdict::Objects(why) => Some(why.clone()),
@@ -247,6 +254,25 @@ fn plan(root: &Root, reader: &dyn HostReader, args: &Args, found: &Found) -> any
         attachments: BTreeMap::new(),
     };
     Ok(change::prepare(root, draft)?)
+}
+
+/// Writes the change files, where asked for; gives their paths.
+fn write_changes(directory: Option<&Path>, found: &Found) -> anyhow::Result<Option<Vec<PathBuf>>> {
+    let Some(directory) = directory else {
+        return Ok(None);
+    };
+    let mut written = Vec::new();
+    for (name, text) in running::files(&found.pieces) {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("cannot make {}", directory.display()))?;
+        let file = directory.join(name);
+        if file.exists() {
+            bail!("{} exists already: name an empty directory", file.display());
+        }
+        std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        written.push(file);
+    }
+    Ok(Some(written))
 }
 
 /// What other programs say of the new fstab.

@@ -39,6 +39,10 @@ pub fn run(args: &Args, address: &str, format: Format) -> anyhow::Result<Exit> {
             .iter()
             .map(|reason| format!("--reason={reason}")),
     );
+    if let Some(directory) = &args.changes {
+        // On the host, where `net apply` is to find them.
+        words.push(format!("--changes={}", directory.display()));
+    }
     let pairs = args.address.iter();
     words.extend(pairs.map(|(name, address)| format!("--address={name}={address}")));
     // The site's intent goes along on the command's side of the pipe.

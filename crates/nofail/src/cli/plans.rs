@@ -1,8 +1,9 @@
-//! `nofail plans` and `nofail plans show ID`.
+//! `nofail plans` and `nofail plans show ID`: every change of this host, network changes too.
 
 use super::{Exit, Format};
 use crate::{render, wire};
-use change::journal::{self, Id};
+use anyhow::bail;
+use change::history::{self, Entry};
 use clap::Subcommand;
 use std::path::{Path, PathBuf};
 
@@ -39,7 +40,7 @@ pub enum Action {
 pub fn root(given: Option<&Path>) -> anyhow::Result<change::Root> {
     Ok(match given {
         Some(directory) => change::Root::rooted(directory)?,
-        None => change::Root::live()?,
+        None => change::Root::live()?.at_home(&std::path::absolute(crate::state::directory())?),
     })
 }
 
@@ -52,14 +53,23 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     let root = root(args.root.as_deref())?;
     match &args.action {
         Some(Action::Show { id }) => {
-            let record = journal::load(&root, &Id::parse(id)?)?;
-            match format {
-                Format::Json => wire::print(&wire::plans::One::from(&record))?,
-                _ => render::plans::one(&record)?,
+            let entry = history::load(&root, id)?;
+            match (format, &entry) {
+                (_, Entry::Plan((_, Err(_))) | Entry::Net(_, Err(_))) => {
+                    bail!("{}", wire::plans::why(&entry))
+                }
+                (Format::Json, Entry::Plan((_, Ok(record)))) => {
+                    wire::print(&wire::plans::One::from(record))?;
+                }
+                (_, Entry::Plan((_, Ok(record)))) => render::plans::one(record)?,
+                (Format::Json, Entry::Net(_, Ok(change))) => {
+                    wire::print(&wire::plans::One::from(change.as_ref()))?;
+                }
+                (_, Entry::Net(_, Ok(change))) => render::plans::net(change)?,
             }
         }
         None => {
-            let all = journal::list(&root)?;
+            let all = history::list(&root)?;
             match format {
                 Format::Json => wire::print(&wire::plans::List::from(all.as_slice()))?,
                 _ => render::plans::list(&all)?,

@@ -3,7 +3,9 @@
 use super::confirm::{self, Answer};
 use super::{Exit, Format, plans};
 use crate::{render, wire};
-use change::journal::{self, Id, Record, Status};
+use anyhow::bail;
+use change::history::{self, Entry};
+use change::journal::{Record, Status};
 use change::origin::Origin;
 use change::undo::{self, Strictness};
 use std::path::PathBuf;
@@ -55,8 +57,13 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     format.only("rollback", &[Format::Human, Format::Json])?;
     let root = plans::root(args.root.as_deref())?;
     let record = match &args.plan {
-        Some(id) => Some(journal::load(&root, &Id::parse(id)?)?),
-        None => undo::last(&root)?,
+        Some(id) => match history::load(&root, id)? {
+            Entry::Plan((_, record)) => Some(record?),
+            Entry::Net(id, _) => {
+                bail!("{id} is a network change; take it back with: nofail net rollback {id}")
+            }
+        },
+        None => last(&root)?,
     };
     let Some(record) = record.filter(|r| r.status() != Status::RolledBack) else {
         return nothing(format, args.plan.as_deref());
@@ -78,6 +85,32 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     }
     tell(format, &record, lines, done)?;
     Ok(if done { Exit::Good } else { Exit::Found })
+}
+
+/// The plan that is meant where none is named. Never an older one behind a network change: what
+/// was done last is taken back first.
+fn last(root: &change::Root) -> anyhow::Result<Option<Record>> {
+    let last = undo::last(root)?;
+    let behind = last.as_ref().map_or("", |record| record.plan.id.as_str());
+    for entry in history::list(root)?.iter().rev() {
+        if entry.id() <= behind {
+            break;
+        }
+        if let Entry::Net(id, _) = entry
+            && entry.status() != Some(Status::RolledBack)
+        {
+            let or = if behind.is_empty() {
+                String::new()
+            } else {
+                format!("; or name the plan before it: nofail rollback {behind}")
+            };
+            bail!(
+                "the last change is the network change {id}; take it back with: nofail net \
+                 rollback {id}{or}"
+            );
+        }
+    }
+    Ok(last)
 }
 
 fn nothing(format: Format, plan: Option<&str>) -> anyhow::Result<Exit> {

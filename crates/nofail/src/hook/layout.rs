@@ -33,20 +33,11 @@ pub struct Layout {
     pub reload: Option<Daemon>,
 }
 
-/// libvirt's version as numbers.
-fn version(snapshot: &Snapshot) -> Option<(u32, u32)> {
-    let mut parts = snapshot.libvirt_version.as_deref()?.split('.');
-    let mut part = || parts.next()?.parse().ok();
-    Some((part()?, part()?))
-}
-
 /// Whether this host's libvirt reads `qemu.d` (6.5 and later).
 fn reads_directories(snapshot: &Snapshot) -> bool {
     let in_use = |script: &HookScript| script.path.contains(".d/");
-    match version(snapshot) {
-        Some(version) => version >= (6, 5),
-        None => snapshot.hooks.scripts.iter().any(in_use),
-    }
+    facts::hook::reads_directories(snapshot.libvirt_version.as_deref())
+        .unwrap_or_else(|| snapshot.hooks.scripts.iter().any(in_use))
 }
 
 /// The daemon that runs the qemu hook: virtqemud where it runs, else libvirtd.

@@ -1,25 +1,26 @@
 //! The process that libvirt waits for: reads its input, has the work done, ends in time.
 
+use super::fork::{self, Side};
 use super::phase::{self, Deed, Phase};
 use super::record::Call;
-use super::{IDENTIFIER, probe, worker};
+use super::worker::Job;
+use super::{IDENTIFIER, events, probe};
 use crate::cli::hook::{Policy, RunArgs};
 use change::log::{Entry, Priority};
 use clap::{Args, FromArgMatches};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{MemfdFlags, SeekFrom, memfd_create, seek};
 use rustix::io::Errno;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// No domain XML is larger.
 const MAX_INPUT: usize = 16 << 20;
 /// What the worker may say.
 const MAX_ANSWER: u64 = 16 << 10;
-/// The worker ends a little earlier than we do, so that its own word is heard.
+/// The second process ends a little earlier than we do, so that its own word is heard.
 const HEAD_START: Duration = Duration::from_millis(50);
 
 /// `nofail hook run`: reads the command line and does the work.
@@ -69,7 +70,7 @@ fn run(args: &RunArgs, began: Instant) -> ExitCode {
     }
     let done = input(end)
         .map_err(|error| format!("standard input: {error}"))
-        .and_then(|xml| work(args, phase, xml, end));
+        .and_then(|xml| work(args, phase, &xml, end, &call));
     let (reason, logged) = match done {
         Ok(answer) => match answer.strip_prefix("unmet\n") {
             None => return ExitCode::SUCCESS,
@@ -86,6 +87,9 @@ fn run(args: &RunArgs, began: Instant) -> ExitCode {
     if !logged || blocks {
         let message = format!("{what}: {reason}");
         call.entry(Priority::Error, &message).send();
+    }
+    if !logged {
+        record(&call, &reason);
     }
     if !blocks {
         return ExitCode::SUCCESS;
@@ -111,65 +115,82 @@ fn readable(fd: &impl AsFd, end: Instant) -> io::Result<()> {
     }
 }
 
-/// Standard input to its end, into a file in memory: the worker must not hold libvirt's pipe.
-fn input(end: Instant) -> io::Result<OwnedFd> {
-    let memory = memfd_create(c"domain.xml", MemfdFlags::CLOEXEC)?;
-    let mut file = std::fs::File::from(memory);
+/// Standard input to its end.
+fn input(end: Instant) -> io::Result<Vec<u8>> {
     let stdin = rustix::stdio::stdin();
+    let mut all = Vec::new();
     let mut buffer = vec![0; 64 << 10];
-    let mut total = 0;
     loop {
         readable(&stdin, end)?;
         let length = match rustix::io::read(stdin, buffer.as_mut_slice()) {
-            Ok(0) => break,
+            Ok(0) => return Ok(all),
             Ok(length) => length,
             Err(Errno::INTR | Errno::AGAIN) => continue,
             Err(error) => return Err(error.into()),
         };
-        total += length;
-        if total > MAX_INPUT {
+        all.extend_from_slice(&buffer[..length]);
+        if all.len() > MAX_INPUT {
             return Err(io::Error::other("larger than 16 MiB"));
         }
-        file.write_all(&buffer[..length])?;
     }
-    seek(&file, SeekFrom::Start(0))?;
-    Ok(file.into())
 }
 
-/// Has the work done by the second process. Its answer: `met`, or `unmet`, a line feed and why.
-fn work(args: &RunArgs, phase: Phase, xml: OwnedFd, end: Instant) -> Result<String, String> {
+/// Has the work done by a second process. Its answer: `met`, or `unmet`, a line feed and why.
+fn work(
+    args: &RunArgs,
+    phase: Phase,
+    xml: &[u8],
+    end: Instant,
+    call: &Call,
+) -> Result<String, String> {
     let failed = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
-    let (mut ours, theirs) = UnixStream::pair().map_err(failed("cannot make a socket"))?;
-    let left = end
-        .saturating_duration_since(Instant::now())
-        .saturating_sub(HEAD_START);
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the wrapper's threads cost more than the whole work; this one has its own deadline"
-    )]
-    let child = Command::new("/proc/self/exe")
-        .arg(worker::WORD)
-        .arg(left.as_millis().to_string())
-        .arg(phase.deed.word())
-        .arg(&args.site)
-        .args([&args.operation, &args.object])
-        .stdin(Stdio::from(xml))
-        .stdout(Stdio::from(OwnedFd::from(theirs)))
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(failed("cannot start the worker"))?;
+    let (mut ours, mut theirs) = UnixStream::pair().map_err(failed("cannot make a socket"))?;
+    let number = match fork::split().map_err(failed("cannot start a second process"))? {
+        Side::First(number) => number,
+        Side::Second => {
+            drop(ours);
+            let job = Job {
+                end: end.checked_sub(HEAD_START).unwrap_or(end),
+                site: &args.site,
+                deed: phase.deed,
+                call: call.clone(),
+            };
+            let done = job.run(xml);
+            // The ports are as they will be; what is left is telling, which may take its time.
+            fork::outlive();
+            let answer = match done.unmet.as_slice() {
+                [] => "met".to_owned(),
+                reasons => format!("unmet\n{}", reasons.join("; ")),
+            };
+            let _ = theirs.write_all(answer.as_bytes());
+            drop(theirs);
+            done.tell();
+            fork::end();
+        }
+    };
+    // So that its end is seen.
+    drop(theirs);
     let answer = answer(&mut ours, end).map_err(|error| match error.kind() {
         io::ErrorKind::TimedOut => format!(
-            "no answer within {} s; the worker (process {}) is left behind",
+            "no answer within {} s; the second process ({number}) is left behind",
             args.deadline.as_secs_f32(),
-            child.id()
         ),
         _ => error.to_string(),
     })?;
     match answer.as_str() {
-        // The worker broke before it could say anything.
-        "" => Err("the worker ended without an answer".to_owned()),
+        // It broke before it could say anything.
+        "" => Err("the second process ended without an answer".to_owned()),
         _ => Ok(answer),
+    }
+}
+
+/// Has an event recorded that the second process cannot record. Where that cannot be done, the
+/// journal has it.
+fn record(call: &Call, reason: &str) {
+    if let Ok(Side::Second) = fork::split() {
+        fork::outlive();
+        events::record(vec![events::unmet(&call.object, &call.operation, reason)]);
+        fork::end();
     }
 }
 

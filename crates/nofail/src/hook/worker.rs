@@ -1,107 +1,101 @@
-//! The process that may block: reads the VLAN map, sets VLANs, logs each port.
+//! The process that may block: reads the VLAN map, sets VLANs, answers, logs each port.
 
 use super::phase::Deed;
 use super::record::Call;
-use change::log::Priority;
+use super::{events, words};
+use change::log::{Entry, Priority};
 use change::vlan::{Demand, Kernel, Ports, bring_about, demand};
 use facts::domain::{self, Guest};
 use facts::hook::network_port;
 use model::vlan::{PortOf, VlanMap};
-use rustix::process::{Signal, set_parent_process_death_signal};
-use std::error::Error;
-use std::io::{Read, Write};
-use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
+use watch::Event;
 
-/// First word of the worker's command line: `MILLISECONDS DEED SITE OPERATION OBJECT` follow.
-pub const WORD: &str = "hook-worker";
-
-/// Does the work that the command line names on the XML on standard input, and says on standard
-/// output (a socket of the process that libvirt waits for) how it went.
-pub fn main() -> ExitCode {
-    let began = Instant::now();
-    // What was not done in time must not be done later: the port may be another guest's by then.
-    let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    let words: Vec<String> = std::env::args_os()
-        .skip(2)
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let [milliseconds, deed, site, operation, object] = words.as_slice() else {
-        return ExitCode::from(2);
-    };
-    let (Ok(milliseconds), Some(deed)) = (milliseconds.parse(), Deed::of_word(deed)) else {
-        return ExitCode::from(2);
-    };
-    let job = Job {
-        end: began + Duration::from_millis(milliseconds),
-        site: site.clone(),
-        call: Call {
-            object: object.clone(),
-            operation: operation.clone(),
-        },
-    };
-    let mut xml = String::new();
-    let unmet = match std::io::stdin().lock().read_to_string(&mut xml) {
-        Ok(_) => job.run(deed, &xml),
-        Err(error) => vec![job.complain(&format!("the XML that libvirt gave: {error}"))],
-    };
-    let answer = match unmet.as_slice() {
-        [] => "met".to_owned(),
-        reasons => format!("unmet\n{}", reasons.join("; ")),
-    };
-    match std::io::stdout().lock().write_all(answer.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+/// What is to be done.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// Nothing is asked of the kernel afterwards.
+    pub end: Instant,
+    /// site.toml.
+    pub site: &'a Path,
+    /// What is to be done with the ports.
+    pub deed: Deed,
+    /// The call of libvirt.
+    pub call: Call,
 }
 
-struct Job {
-    end: Instant,
-    site: String,
-    call: Call,
-}
-
-impl Job {
-    /// Logs an error and passes it on.
-    fn complain(&self, reason: &str) -> String {
-        self.call.entry(Priority::Error, reason).send();
-        reason.to_owned()
-    }
-
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Done {
     /// Why the plan is not met; empty where it is.
-    fn run(&self, deed: Deed, xml: &str) -> Vec<String> {
-        let map = match self.map() {
-            Ok(map) => map,
-            // The domain's own XML may say all that is needed.
-            Err(reason) => {
-                let mut unmet = vec![self.complain(&reason)];
-                unmet.extend(self.with(deed, xml, &VlanMap::default()));
-                return unmet;
+    pub unmet: Vec<String>,
+    entries: Vec<Entry>,
+    events: Vec<Event>,
+}
+
+impl Done {
+    /// Leaves it in the journal and in the recorder. Nobody waits for that.
+    pub fn tell(self) {
+        for entry in &self.entries {
+            entry.send();
+        }
+        events::record(self.events);
+    }
+}
+
+impl Job<'_> {
+    /// Does the work on the XML that libvirt gave.
+    pub fn run(&self, xml: &[u8]) -> Done {
+        let mut done = Done::default();
+        let xml = match std::str::from_utf8(xml) {
+            Ok(xml) => xml,
+            Err(error) => {
+                self.complain(&mut done, format!("the XML that libvirt gave: {error}"));
+                return done;
             }
         };
-        self.with(deed, xml, &map)
+        // Where it cannot be read, the domain's own XML may say all that is needed.
+        let map = self.map().unwrap_or_else(|reason| {
+            self.complain(&mut done, reason);
+            VlanMap::default()
+        });
+        self.with(&mut done, xml, &map);
+        done
+    }
+
+    fn complain(&self, done: &mut Done, reason: String) {
+        let Call { object, operation } = &self.call;
+        done.events.push(events::unmet(object, operation, &reason));
+        self.note(done, Priority::Error, &reason);
+        done.unmet.push(reason);
+    }
+
+    fn note(&self, done: &mut Done, priority: Priority, message: &str) {
+        done.entries.push(self.call.entry(priority, message));
     }
 
     fn map(&self) -> Result<VlanMap, String> {
-        let site = &self.site;
-        let text = std::fs::read_to_string(site).map_err(|error| format!("{site}: {error}"))?;
+        let site = self.site.display();
+        let text =
+            std::fs::read_to_string(self.site).map_err(|error| format!("{site}: {error}"))?;
         VlanMap::parse(&text).map_err(|error| format!("{site}:{error}"))
     }
 
-    fn with(&self, deed: Deed, xml: &str, map: &VlanMap) -> Vec<String> {
+    fn with(&self, done: &mut Done, xml: &str, map: &VlanMap) {
         let host = rustix::system::uname();
         let host = host.nodename().to_string_lossy();
         if self.call.operation == "port-created" {
-            return self.network_port(xml, map, &host);
+            return self.network_port(done, xml, map, &host);
         }
         let guest = match domain::parse(xml) {
             Ok(guest) => guest,
             Err(error) => {
-                return vec![self.complain(&format!("the XML that libvirt gave:{error}"))];
+                return self.complain(done, format!("the XML that libvirt gave:{error}"));
             }
         };
-        match deed {
-            Deed::Set => self.set(map, &host, &guest),
+        match self.deed {
+            Deed::Set => self.set(done, map, &host, &guest),
             Deed::Foresee | Deed::Note => {
                 let demand = demand::foreseen(map, &host, &guest);
                 let message = format!(
@@ -109,17 +103,17 @@ impl Job {
                     self.call.operation,
                     demand.targets.len()
                 );
-                self.call.entry(Priority::Debug, &message).send();
-                self.broken(&demand)
+                self.note(done, Priority::Debug, &message);
+                self.broken(done, &demand);
             }
         }
     }
 
-    fn network_port(&self, xml: &str, map: &VlanMap, host: &str) -> Vec<String> {
+    fn network_port(&self, done: &mut Done, xml: &str, map: &VlanMap, host: &str) {
         let port = match network_port::parse(xml) {
             Ok(port) => port,
             Err(error) => {
-                return vec![self.complain(&format!("the XML that libvirt gave:{error}"))];
+                return self.complain(done, format!("the XML that libvirt gave:{error}"));
             }
         };
         let guest = port.guest.as_deref().unwrap_or("a guest");
@@ -130,60 +124,48 @@ impl Job {
             ..PortOf::default()
         });
         let message = match wanted {
-            Ok(Some(_)) => "its VLANs are set once it is there".to_owned(),
-            Ok(None) => "nobody planned its VLANs".to_owned(),
-            Err(reason) => return vec![self.complain(&reason)],
+            Ok(Some(_)) => "its VLANs are set once it is there",
+            Ok(None) => "nobody planned its VLANs",
+            Err(reason) => return self.complain(done, reason),
         };
         let bridge = port.bridge.as_deref().unwrap_or("no bridge");
         let message = format!("a port for {guest} on {bridge} will be made: {message}");
-        self.call.entry(Priority::Debug, &message).send();
-        Vec::new()
+        self.note(done, Priority::Debug, &message);
     }
 
     /// Interfaces without a plan that can be met.
-    fn broken(&self, demand: &Demand) -> Vec<String> {
-        let reasons = demand.broken.iter();
-        reasons
-            .map(|(port, reason)| self.complain(&format!("{port}: {reason}")))
-            .collect()
+    fn broken(&self, done: &mut Done, demand: &Demand) {
+        for (port, reason) in &demand.broken {
+            self.complain(done, format!("{port}: {reason}"));
+        }
     }
 
-    fn set(&self, map: &VlanMap, host: &str, guest: &Guest) -> Vec<String> {
+    fn set(&self, done: &mut Done, map: &VlanMap, host: &str, guest: &Guest) {
         let mut kernel = Kernel::until(self.end);
         let states = match kernel.read() {
             Ok(states) => states,
-            Err(error) => return vec![self.complain(&words(&error))],
+            Err(error) => return self.complain(done, words(&error)),
         };
         let demand = demand::of_guest(map, host, guest, &states);
-        let mut unmet = self.broken(&demand);
+        self.broken(done, &demand);
         for port in &demand.unplanned {
             let message = format!("{port}: nobody planned its VLANs; left as they are");
-            self.call.entry(Priority::Info, &message).send();
+            self.note(done, Priority::Info, &message);
         }
         let outcomes = bring_about(&mut kernel, states, &demand.targets);
+        let Call { object, operation } = &self.call;
         for (outcome, target) in outcomes.iter().zip(&demand.targets) {
             let entry = self.call.port(outcome, &target.wanted);
+            let message = &entry.message;
+            let event = events::port(object, operation, outcome, &target.wanted, message);
+            done.events.extend(event);
             if !outcome.is_met() {
-                unmet.push(entry.message.clone());
+                done.unmet.push(message.clone());
             }
-            entry.send();
+            done.entries.push(entry);
         }
         if demand == Demand::default() {
-            let message = "it has no port on a bridge";
-            self.call.entry(Priority::Debug, message).send();
+            self.note(done, Priority::Debug, "it has no port on a bridge");
         }
-        unmet
     }
-}
-
-/// An error with its causes, in one line.
-fn words(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

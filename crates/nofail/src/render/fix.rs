@@ -5,16 +5,23 @@ use super::print;
 use super::style::{Style, paint};
 use analysis::boot::Boot;
 use change::Plan;
+use change::fix::running;
 use change::fix::search::{Found, Left, word};
 use change::fix::verify::Verdict;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The plan, how it was checked, and what it leaves.
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn plan(plan: &Plan, found: &Found, verdicts: &[Verdict], all: bool) -> anyhow::Result<()> {
+pub fn plan(
+    plan: &Plan,
+    found: &Found,
+    verdicts: &[Verdict],
+    all: bool,
+    changes: Option<&[PathBuf]>,
+) -> anyhow::Result<()> {
     let mut text = String::new();
     if plan.steps.is_empty() {
         let _ = writeln!(text, "{}: nothing to do", found.host);
@@ -49,9 +56,45 @@ pub fn plan(plan: &Plan, found: &Found, verdicts: &[Verdict], all: bool) -> anyh
             false,
         );
     }
+    network(&mut text, found, changes);
     section(&mut text, "cannot be mended here", &found.refused, false);
     section(&mut text, "for a person", &found.by_hand, true);
     print(&text)
+}
+
+/// The running state of bridges: handed over to what has a way back when the network is gone.
+/// `changes`: where the change files were written.
+fn network(text: &mut String, found: &Found, changes: Option<&[PathBuf]>) {
+    if found.network.is_empty() {
+        return;
+    }
+    section(
+        text,
+        "running state, for `nofail net apply`",
+        &found.network,
+        false,
+    );
+    match changes {
+        Some(files) => {
+            for file in files {
+                let _ = writeln!(
+                    text,
+                    "  nofail net apply {} --confirm 60s",
+                    rules::bridge::persist::quoted(&file.display().to_string())
+                );
+            }
+        }
+        None => {
+            for (name, content) in running::files(&found.pieces) {
+                let _ = writeln!(text, "  {name}:");
+                indented(text, &content);
+            }
+            text.push_str(
+                "  to write it: nofail fix bridge --changes DIR, then nofail net apply \
+                 DIR/BRIDGE.toml --confirm 60s\n",
+            );
+        }
+    }
 }
 
 fn checks(text: &mut String, found: &Found, verdicts: &[Verdict]) {

@@ -18,6 +18,12 @@ pub fn plan(plan: &Plan, connection: &Connection, confirm: Duration) -> String {
             "{}: the kernel is as declared: nothing to do",
             plan.host
         );
+        for difference in &plan.writing.differences {
+            let _ = writeln!(text, "the profile is not: {difference}");
+        }
+        if !plan.writing.is_empty() {
+            let _ = writeln!(text, "to write it down: nofail vlan persist");
+        }
         by_hand(plan, &mut text);
         return text;
     }
@@ -40,8 +46,17 @@ pub fn plan(plan: &Plan, connection: &Connection, confirm: Duration) -> String {
             "does not answer now, so is not asked afterwards: {probe}"
         );
     }
-    if !plan.writing.commands.is_empty() {
+    for difference in &plan.writing.differences {
+        let _ = writeln!(text, "the profile says otherwise: {difference}");
+    }
+    for note in &plan.writing.notes {
+        let _ = writeln!(text, "note: {note}");
+    }
+    if !plan.writing.is_empty() {
         let _ = writeln!(text, "into the profile, once confirmed:");
+        for step in &plan.edits {
+            super::plans::indented(&mut text, &step.what);
+        }
         for words in &plan.writing.commands {
             let words: Vec<String> = words
                 .iter()

@@ -2,45 +2,49 @@
 
 use super::print;
 use super::style::{Style, paint};
-use change::journal::{Listed, Record};
+use change::history::{Entry, NetChange};
+use change::journal::Record;
+use change::origin::Origin;
 use std::fmt::Write as _;
 
-/// Every plan, one line each.
+/// Every change, one line each.
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn list(all: &[Listed]) -> anyhow::Result<()> {
+pub fn list(all: &[Entry]) -> anyhow::Result<()> {
     let mut text = String::new();
     if all.is_empty() {
         text.push_str("nofail has changed nothing here\n");
     }
-    for (id, record) in all {
-        match record {
-            Ok(record) => {
+    for entry in all {
+        let (status, title, origin, steps) = match entry {
+            Entry::Plan((_, Ok(record))) => {
                 let plan = &record.plan;
-                let steps = plan.steps.len();
-                let _ = writeln!(
-                    text,
-                    "{id}  {:<11}  {steps} step{}  {} by {}{}",
-                    record.status().name(),
-                    if steps == 1 { " " } else { "s" },
-                    plan.title,
-                    plan.origin.who,
-                    reason(record),
-                );
+                let title = plan.title.clone();
+                (record.status(), title, &plan.origin, plan.steps.len())
             }
-            Err(error) => {
-                let error = change::error::chain(error);
-                let _ = writeln!(text, "{id}  unreadable   {error}");
+            Entry::Net(_, Ok(change)) => {
+                let steps = change.steps().len();
+                (change.status(), change.title(), change.origin(), steps)
             }
-        }
+            Entry::Plan((_, Err(_))) | Entry::Net(_, Err(_)) => {
+                let why = crate::wire::plans::why(entry);
+                let _ = writeln!(text, "{}  unreadable   {why}", entry.id());
+                continue;
+            }
+        };
+        let reason = origin.reason.as_deref();
+        let _ = writeln!(
+            text,
+            "{}  {:<11}  {steps} step{}  {title} by {}{}",
+            entry.id(),
+            status.name(),
+            if steps == 1 { " " } else { "s" },
+            origin.who,
+            reason.map_or_else(String::new, |r| format!(": {r}")),
+        );
     }
     print(&text)
-}
-
-fn reason(record: &Record) -> String {
-    let reason = record.plan.origin.reason.as_deref();
-    reason.map_or_else(String::new, |r| format!(": {r}"))
 }
 
 fn head(text: &mut String, record: &Record) {
@@ -48,14 +52,47 @@ fn head(text: &mut String, record: &Record) {
     let title = format!("plan {} ({})", plan.id, record.status().name());
     let _ = writeln!(text, "{}", paint(Style::Bold, &title));
     let _ = writeln!(text, "  what   {}, host {}", plan.title, plan.host);
-    let _ = writeln!(text, "  who    {}", plan.origin.who);
-    let _ = writeln!(text, "  when   {}", plan.origin.when);
-    if !plan.origin.from.is_empty() {
-        let _ = writeln!(text, "  from   {}", plan.origin.from);
+    who(text, &plan.origin);
+}
+
+fn who(text: &mut String, origin: &Origin) {
+    let _ = writeln!(text, "  who    {}", origin.who);
+    let _ = writeln!(text, "  when   {}", origin.when);
+    if !origin.from.is_empty() {
+        let _ = writeln!(text, "  from   {}", origin.from);
     }
-    if let Some(reason) = &plan.origin.reason {
+    if let Some(reason) = &origin.reason {
         let _ = writeln!(text, "  why    {reason}");
     }
+}
+
+/// One network change with its steps.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn net(change: &NetChange) -> anyhow::Result<()> {
+    let mut text = String::new();
+    let record = &change.record;
+    let phase = change.progress.phase.text();
+    let title = format!("network change {} ({phase})", record.id);
+    let _ = writeln!(text, "{}", paint(Style::Bold, &title));
+    let _ = writeln!(text, "  what   {}, host {}", change.title(), record.host);
+    who(&mut text, change.origin());
+    let _ = writeln!(text, "  may    {}", record.grounds);
+    for (index, step) in change.steps().iter().enumerate() {
+        let _ = writeln!(text, "\nstep {} ({})", index + 1, change.step_state(index));
+        indented(&mut text, step);
+    }
+    text.push_str("\nwhat happened:\n");
+    indented(&mut text, &change.log);
+    if record_is_open(change) {
+        let _ = writeln!(text, "\nto take it back: nofail net rollback {}", record.id);
+    }
+    print(&text)
+}
+
+fn record_is_open(change: &NetChange) -> bool {
+    change.status() != change::journal::Status::RolledBack
 }
 
 /// One plan with its steps.

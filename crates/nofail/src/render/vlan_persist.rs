@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 pub fn text(done: &Done) -> String {
     let mut out = String::new();
     heading(&mut out, &done.host);
-    if done.persist.items.is_empty() {
+    if done.persist.items.is_empty() && !done.native {
         let _ = writeln!(out, "  no bridge with a profile or an uplink");
     }
     for entry in &done.persist.items {
@@ -49,11 +49,12 @@ pub fn text(done: &Done) -> String {
                 "  note    ",
                 &format!(
                     "libvirt {version} sets VLANs on Linux bridges itself: with these elements in \
-                     <interface> (`virsh edit`) no hook is needed; they act from the next start on"
+                     <interface> (`nofail vlan persist --native` writes them) no hook is needed; \
+                     they act from the next start on"
                 ),
             );
-            for (who, xml) in guests {
-                let _ = writeln!(out, "    {who}: {xml}");
+            for guest in guests {
+                let _ = writeln!(out, "    {}: {}", guest.who, guest.xml);
             }
         }
     }

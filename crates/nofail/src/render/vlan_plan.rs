@@ -3,6 +3,7 @@
 use super::boot::{heading, item};
 use super::style::{Style, paint};
 use analysis::vlan::plan::{Act, NoPlan, Plan, Step};
+use change::net::declare::{Entry, key, table};
 use model::Estate;
 use std::fmt::Write as _;
 
@@ -148,20 +149,15 @@ pub fn files(plan: &Plan) -> Vec<(String, String)> {
                 "switch".to_owned()
             }
             _ => {
-                let bridge = key(&plan.bridge);
-                let table = if step.own {
-                    format!("bridges.{bridge}")
-                } else {
-                    format!("bridges.{bridge}.ports.{}", key(&step.device))
-                };
                 if let Some(entry) = &step.after {
-                    let _ = write!(
-                        text,
-                        "\n[{table}]\npvid = {}\nuntagged = {:?}\ntagged = {:?}\n",
-                        entry.pvid.unwrap_or(0),
-                        entry.list(true),
-                        entry.list(false)
-                    );
+                    let entry = Entry {
+                        device: (!step.own).then(|| step.device.clone()),
+                        pvid: entry.pvid,
+                        untagged: entry.list(true),
+                        tagged: entry.list(false),
+                    };
+                    let table = table(&plan.bridge, &entry);
+                    let _ = write!(text, "\n[{table}]\n{}", entry.lines());
                 }
                 step.device.clone()
             }
@@ -179,14 +175,4 @@ pub fn files(plan: &Plan) -> Vec<(String, String)> {
         files.push((format!("{:02}-{safe}.toml", number + 1), text));
     }
     files
-}
-
-/// A key of a TOML table.
-fn key(name: &str) -> String {
-    let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if !name.is_empty() && name.chars().all(bare) {
-        name.to_owned()
-    } else {
-        format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
-    }
 }

@@ -2,6 +2,7 @@
 
 use analysis::boot::Boot as Foretold;
 use change::Plan;
+use change::fix::running;
 use change::fix::search::{Found, Left, word};
 use change::fix::verify::Verdict;
 use change::journal::Record;
@@ -18,11 +19,20 @@ pub struct Document {
     refused: Vec<Item>,
     on_request: Vec<Item>,
     by_hand: Vec<Item>,
+    network: Vec<Item>,
+    change_files: Vec<ChangeFile>,
     new_findings: Vec<String>,
     not_checked: Vec<String>,
     checks: Vec<Check>,
     boot: Boot,
     boot_while_no_server_answers: Boot,
+}
+
+/// A change file for `nofail net apply`.
+#[derive(Debug, Serialize)]
+struct ChangeFile {
+    name: String,
+    text: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,6 +103,11 @@ impl Document {
             refused: items(&found.refused),
             on_request: items(&found.on_request),
             by_hand: items(&found.by_hand),
+            network: items(&found.network),
+            change_files: running::files(&found.pieces)
+                .into_iter()
+                .map(|(name, text)| ChangeFile { name, text })
+                .collect(),
             new_findings: found.new.clone(),
             not_checked: found.not_checked.clone(),
             checks: verdicts

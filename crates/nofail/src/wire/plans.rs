@@ -1,6 +1,7 @@
 //! `nofail.plans/1`, `nofail.plan-record/1` and `nofail.rollback/1`.
 
-use change::journal::{Listed, Record};
+use change::history::{Entry, NetChange};
+use change::journal::Record;
 use serde::Serialize;
 
 /// `nofail plans`.
@@ -14,6 +15,8 @@ pub struct List {
 #[derive(Debug, Serialize)]
 struct Row {
     id: String,
+    /// `plan`, or `net` for a network change.
+    kind: &'static str,
     host: String,
     title: String,
     who: String,
@@ -60,6 +63,7 @@ fn row(record: &Record) -> Row {
     let plan = &record.plan;
     Row {
         id: plan.id.to_string(),
+        kind: "plan",
         host: plan.host.clone(),
         title: plan.title.clone(),
         who: plan.origin.who.clone(),
@@ -71,20 +75,48 @@ fn row(record: &Record) -> Row {
     }
 }
 
-impl From<&[Listed]> for List {
-    fn from(all: &[Listed]) -> Self {
+fn net_row(change: &NetChange) -> Row {
+    let origin = change.origin();
+    Row {
+        id: change.record.id.clone(),
+        kind: "net",
+        host: change.record.host.clone(),
+        title: change.title(),
+        who: origin.who.clone(),
+        when: origin.when.clone(),
+        from: origin.from.clone(),
+        reason: origin.reason.clone(),
+        status: change.status().name(),
+        steps: change.steps().len(),
+    }
+}
+
+/// Why an entry cannot be read; empty where it can.
+pub fn why(entry: &Entry) -> String {
+    match entry {
+        Entry::Plan((_, Err(error))) => change::error::chain(error),
+        Entry::Net(_, Err(error)) => change::error::chain(error),
+        Entry::Plan((_, Ok(_))) | Entry::Net(_, Ok(_)) => String::new(),
+    }
+}
+
+impl From<&[Entry]> for List {
+    fn from(all: &[Entry]) -> Self {
         let mut list = Self {
             schema: "nofail.plans/1",
             plans: Vec::new(),
             unreadable: Vec::new(),
         };
-        for (id, record) in all {
-            match record {
-                Ok(record) => list.plans.push(row(record)),
-                Err(error) => list.unreadable.push(Unreadable {
-                    id: id.to_string(),
-                    reason: change::error::chain(error),
-                }),
+        for entry in all {
+            match entry {
+                Entry::Plan((_, Ok(record))) => list.plans.push(row(record)),
+                Entry::Net(_, Ok(change)) => list.plans.push(net_row(change)),
+                Entry::Plan((_, Err(_))) | Entry::Net(_, Err(_)) => {
+                    list.unreadable.push(Unreadable {
+                        id: entry.id().to_owned(),
+                        reason: why(entry),
+                    });
+                }
             }
         }
         list
@@ -103,6 +135,24 @@ impl From<&Record> for One {
                     rules: step.rules.clone(),
                     safe: step.safe,
                     state: record.step_state(index),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl From<&NetChange> for One {
+    fn from(change: &NetChange) -> Self {
+        let steps = change.steps().into_iter().enumerate();
+        Self {
+            schema: "nofail.plan-record/1",
+            row: net_row(change),
+            step_list: steps
+                .map(|(index, what)| Step {
+                    what,
+                    rules: Vec::new(),
+                    safe: false,
+                    state: change.step_state(index),
                 })
                 .collect(),
         }

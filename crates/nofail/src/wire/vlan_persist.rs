@@ -75,7 +75,10 @@ fn one(done: &Done) -> One<'_> {
             .guests
             .iter()
             .filter(|_| done.native_vlan.is_some())
-            .map(|(interface, xml)| Element { interface, xml })
+            .map(|guest| Element {
+                interface: &guest.who,
+                xml: &guest.xml,
+            })
             .collect(),
     }
 }

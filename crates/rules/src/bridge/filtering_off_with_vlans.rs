@@ -10,7 +10,7 @@ pub const RULE: Rule = Rule {
     id: "bridge/filtering-off-with-vlans",
     summary: "VLANs are planned or set on a bridge that does not filter",
     needs: &[Source::Bridges],
-    remedy: Remedy::Shown,
+    remedy: Remedy::Unsafe,
     doc: DOC,
     check: Check::Host(check),
 };

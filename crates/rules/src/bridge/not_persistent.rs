@@ -296,8 +296,7 @@ fn kernel(bridge: &Bridge, port: &Port) -> Evidence {
     evidence
 }
 
+/// What the boot makes of a profile is no line of it: shown as seen, without a number.
 fn profile_evidence(profile: &Profile, text: &str) -> Evidence {
-    let mut evidence = Evidence::measured(&profile.file, text);
-    evidence.line = (profile.line > 0).then_some(profile.line);
-    evidence
+    Evidence::measured(&profile.file, text)
 }

@@ -3,8 +3,6 @@
 use analysis::vlan::Tags;
 use analysis::vlan::port::{egress, ingress};
 use facts::bridge::Port;
-use facts::switch::SwitchPort;
-use model::Estate;
 
 /// What becomes of a port's untagged frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,26 +72,6 @@ pub fn best_way<'a>(
     uplinks
         .map(|uplink| (way(port, uplink, native(uplink)), uplink))
         .min_by_key(|(way, _)| *way)
-}
-
-/// The switch port where an uplink is plugged in, as site.toml and a capture tell.
-pub fn switch_port<'a>(estate: &'a Estate, host: &str, uplink: &str) -> Option<&'a SwitchPort> {
-    let plugged = estate.site.as_ref()?.hosts.get(host)?.uplinks.get(uplink)?;
-    let switch = estate.switches.get(&plugged.switch)?;
-    let port = switch.port(plugged.present_port())?;
-    // The trunk's settings stand at the port-channel, where the port belongs to one.
-    let bundle = port
-        .channel_group
-        .and_then(|group| switch.ports.get(&format!("Port-channel{group}")));
-    Some(bundle.filter(|b| b.native_vlan.is_some()).unwrap_or(port))
-}
-
-/// The VLAN that a switch port takes and sends untagged.
-pub fn native(port: &SwitchPort) -> Option<u16> {
-    match port.mode.as_deref() {
-        Some("access") => port.access_vlan,
-        _ => port.native_vlan,
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! `bridge/pvid-differs-along-path`: untagged frames that change their VLAN on the way.
 
-use super::path::{Way, best_way, native, switch_port};
+use super::path::{Way, best_way};
 use super::{entry_evidence, is_libvirts, port_name, some_of};
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
+use analysis::vlan::switch::far;
 use facts::bridge::{Bridge, Port, Role};
 use facts::{Evidence, Source};
 use std::collections::BTreeMap;
@@ -70,8 +71,7 @@ fn check(host: &Host<'_>, report: &mut Report) {
                 Role::Own | Role::Guest => port,
                 Role::Uplink | Role::Other => continue,
             };
-            let natives =
-                |uplink: &Port| native(switch_port(host.estate, host.name(), &uplink.name)?);
+            let natives = |uplink: &Port| far(host.estate, host.name(), &uplink.name)?.native();
             let Some((way, uplink)) = best_way(asked, uplinks.iter().copied(), natives) else {
                 continue;
             };
@@ -224,10 +224,7 @@ fn guests(
 }
 
 fn switch_evidence(host: &Host<'_>, uplink: &Port) -> Option<Evidence> {
-    let port = switch_port(host.estate, host.name(), &uplink.name)?;
-    let place = port
-        .lines
-        .get("native_vlan")
-        .or_else(|| port.lines.get("access_vlan"))?;
+    let far = far(host.estate, host.name(), &uplink.name)?;
+    let place = far.native_place()?;
     Some(Evidence::line(&place.file, place.line, &place.text))
 }

@@ -4,6 +4,7 @@ use super::{entry_evidence, is_libvirts, port_name, some_of};
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
 use facts::Source;
 use facts::bridge::{Bridge, Port, Role, vid::short};
+use model::Estate;
 use std::collections::BTreeMap;
 
 /// See [`DOC`].
@@ -54,21 +55,30 @@ fn check(host: &Host<'_>, report: &mut Report) {
         if bridge.vlan_filtering != Some(true) || is_libvirts(host.snapshot, bridge) {
             continue;
         }
-        for (vid, users) in wanted(host, bridge) {
-            if uplinks.iter().any(|uplink| uplink.carries(vid)) {
-                continue;
-            }
+        for (vid, users) in missing(host.estate, host.name(), bridge) {
             let finding = finding(host, bridge, first, vid, &users);
             report.find(finding);
         }
     }
 }
 
+/// VLANs that should leave a host over a bridge and that no uplink carries, with the guests' ports
+/// that use them.
+pub fn missing<'a>(
+    estate: &Estate,
+    host: &str,
+    bridge: &'a Bridge,
+) -> BTreeMap<u16, Vec<&'a Port>> {
+    let mut missing = wanted(estate, host, bridge);
+    missing.retain(|vid, _| !bridge.uplinks().any(|uplink| uplink.carries(*vid)));
+    missing
+}
+
 /// VLANs that must leave the host, with the guests' ports that use them.
-fn wanted<'a>(host: &Host<'_>, bridge: &'a Bridge) -> BTreeMap<u16, Vec<&'a Port>> {
+fn wanted<'a>(estate: &Estate, host: &str, bridge: &'a Bridge) -> BTreeMap<u16, Vec<&'a Port>> {
     let mut wanted: BTreeMap<u16, Vec<&Port>> = BTreeMap::new();
     let guests = || bridge.ports.iter().filter(|p| p.role == Role::Guest);
-    let Some(plan) = host.estate.bridge_plan(host.name(), &bridge.name) else {
+    let Some(plan) = estate.bridge_plan(host, &bridge.name) else {
         for port in guests() {
             if let Some(pvid) = port.pvid {
                 wanted.entry(pvid).or_default().push(port);
@@ -82,7 +92,7 @@ fn wanted<'a>(host: &Host<'_>, bridge: &'a Bridge) -> BTreeMap<u16, Vec<&'a Port
         wanted.entry(vid).or_default();
     }
     for port in guests() {
-        let intent = port.guest.as_deref().and_then(|g| host.estate.intent(g));
+        let intent = port.guest.as_deref().and_then(|g| estate.intent(g));
         if let Some(pvid) = intent.and_then(|i| i.pvid) {
             wanted.entry(pvid).or_default();
         }

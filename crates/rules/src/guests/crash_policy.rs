@@ -10,7 +10,7 @@ pub const RULE: Rule = Rule {
     id: "guests/crash-policy",
     summary: "a guest that matters is not restarted after its own reboot or crash",
     needs: &[Source::Guests],
-    remedy: Remedy::Shown,
+    remedy: Remedy::Unsafe,
     doc: DOC,
     check: Check::Host(check),
 };

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
         Source::Images,
         Source::Daemons,
     ],
-    remedy: Remedy::Shown,
+    remedy: Remedy::Unsafe,
     doc: DOC,
     check: Check::Host(check),
 };

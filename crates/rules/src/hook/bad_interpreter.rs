@@ -10,7 +10,7 @@ pub const RULE: Rule = Rule {
     id: "hook/bad-interpreter",
     summary: "a hook script's first line names no interpreter that is there",
     needs: &[Source::Hooks],
-    remedy: Remedy::Shown,
+    remedy: Remedy::Unsafe,
     doc: DOC,
     check: Check::Host(check),
 };

@@ -3,6 +3,7 @@
 pub mod absent_though_needed;
 pub mod bad_interpreter;
 pub mod calls_virsh;
+pub mod misplaced;
 pub mod never_fired;
 pub mod newer_than_daemon;
 pub mod not_executable;
@@ -19,6 +20,31 @@ use facts::unit::{Daemon, Daemons};
 /// Whether libvirt would run it: root may execute what has any execute bit.
 fn executable(script: &HookScript) -> bool {
     script.mode & 0o111 != 0
+}
+
+/// Endings of copies that no one means to run.
+const COPIES: &[&str] = &[
+    "~",
+    ".bak",
+    ".orig",
+    ".old",
+    ".rpmsave",
+    ".rpmnew",
+    ".rpmorig",
+    ".dpkg-old",
+    ".dpkg-dist",
+    ".dpkg-new",
+    ".sample",
+    ".example",
+    ".disabled",
+    ".md",
+    ".txt",
+    ".swp",
+];
+
+/// Whether a name is that of a copy that an editor, a package or a person has left.
+fn is_copy(path: &str) -> bool {
+    COPIES.iter().any(|ending| path.ends_with(ending))
 }
 
 /// Mode, owner and group as evidence.

@@ -44,30 +44,9 @@ not see the missing bit.
 libvirt, \"Hooks for specific system management\"; `virHookCheck` in libvirt's `virhook.c`.
 ";
 
-/// Endings of copies that no one means to run.
-const COPIES: &[&str] = &[
-    "~",
-    ".bak",
-    ".orig",
-    ".old",
-    ".rpmsave",
-    ".rpmnew",
-    ".rpmorig",
-    ".dpkg-old",
-    ".dpkg-dist",
-    ".dpkg-new",
-    ".sample",
-    ".example",
-    ".disabled",
-    ".md",
-    ".txt",
-    ".swp",
-];
-
 fn check(host: &Host<'_>, report: &mut Report) {
     for script in &host.snapshot.hooks.scripts {
-        let copy = COPIES.iter().any(|ending| script.path.ends_with(ending));
-        if executable(script) || copy {
+        if executable(script) || super::is_copy(&script.path) {
             continue;
         }
         let severity = if script.sets_vlans {

@@ -1,5 +1,6 @@
 //! `host/no-console-access`: when the network is gone, nobody gets in.
 
+use super::is_hypervisor;
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
 use facts::{Evidence, Source};
 
@@ -45,14 +46,7 @@ ipmitool(1); systemd-getty-generator(8); kernel parameter `console=`.
 
 fn check(host: &Host<'_>, report: &mut Report) {
     let bmc = &host.snapshot.bmc;
-    let hypervisor = !host.snapshot.guests.is_empty()
-        || host
-            .snapshot
-            .daemons
-            .mode
-            .as_deref()
-            .is_some_and(|m| m != "none");
-    if !hypervisor {
+    if !is_hypervisor(host.snapshot) {
         return;
     }
     let site = host.estate.site.as_ref();

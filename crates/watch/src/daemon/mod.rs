@@ -9,7 +9,7 @@ pub mod supervise;
 pub use context::Context;
 
 use crate::event::{Event, Kind};
-use crate::recorder::{Limits, Recorder, RecorderError};
+use crate::recorder::{Recorder, RecorderError};
 use crate::settings::Settings;
 use crate::{metrics, sinks, sources};
 use desk::Desk;
@@ -79,11 +79,7 @@ pub fn run(start: Start) -> Result<(), DaemonError> {
             return Err(DaemonError::Without(name.clone(), names.join(", ")));
         }
     }
-    let limits = Limits {
-        bytes: settings.recorder.megabytes << 20,
-        age: Duration::from_secs(settings.recorder.days * 86_400),
-    };
-    let recorder = Recorder::open(&settings.recorder.path, limits)?;
+    let recorder = Recorder::open(&settings.recorder.path, settings.recorder.limits())?;
     let reader = Recorder::open_to_read(&settings.recorder.path)?;
     let desk = Desk::open(recorder)?;
     let context = Arc::new(Context::new(start, desk, reader));

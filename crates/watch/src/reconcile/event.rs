@@ -13,12 +13,7 @@ pub const SOURCE: &str = "reconciler";
 
 /// What a port should carry, written as what it has is.
 fn planned(wanted: &Wanted) -> String {
-    let entries = Entries {
-        pvid: wanted.pvid,
-        untagged: wanted.pvid.into_iter().collect(),
-        tagged: wanted.tagged.clone(),
-    };
-    Shown(&entries).to_string()
+    Shown(&wanted.entries()).to_string()
 }
 
 impl Report {

@@ -105,6 +105,22 @@ pub enum RecorderError {
     Write(#[source] rusqlite::Error),
 }
 
+impl RecorderError {
+    /// Whether another process held the database for too long: later it may go.
+    pub fn is_busy(&self) -> bool {
+        match self {
+            Self::Open { source, .. } | Self::Read(source) | Self::Write(source) => {
+                let code = source.sqlite_error_code();
+                matches!(
+                    code,
+                    Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+                )
+            }
+            _ => false,
+        }
+    }
+}
+
 /// The database of one host's events.
 #[derive(Debug)]
 pub struct Recorder {

@@ -1,6 +1,7 @@
 //! One way to post over HTTP and HTTPS: with deadlines, without the C library's names.
 
-use super::{DEADLINE, Failure, names};
+use super::names::Finder;
+use super::{DEADLINE, Failure};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use ureq::config::Config;
@@ -10,17 +11,21 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
 
-#[derive(Debug)]
-struct Hosts;
+/// As many addresses as ureq takes.
+const MOST: usize = 16;
 
-impl Resolver for Hosts {
+impl Resolver for Finder {
     fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
         let host = uri.host().ok_or(Error::HostNotFound)?;
         let secure = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let address = names::address(host).map_err(|why| Error::Io(std::io::Error::other(why)))?;
+        let addresses = self
+            .find(host)
+            .map_err(|why| Error::Io(std::io::Error::other(why)))?;
         let mut found = self.empty();
-        found.push(SocketAddr::new(address, port));
+        for address in addresses.into_iter().take(MOST) {
+            found.push(SocketAddr::new(address, port));
+        }
         Ok(found)
     }
 }
@@ -47,7 +52,7 @@ impl Client {
             .user_agent(concat!("nofail/", env!("CARGO_PKG_VERSION")))
             .build();
         Ok(Self {
-            agent: Agent::with_parts(config, DefaultConnector::default(), Hosts),
+            agent: Agent::with_parts(config, DefaultConnector::default(), Finder::default()),
             url: url.to_owned(),
         })
     }

@@ -1,12 +1,14 @@
 //! Mail over SMTP with TLS.
 
 use super::book::Batch;
-use super::{DEADLINE, Failure, Teller, names, text};
+use super::names::Finder;
+use super::{DEADLINE, Failure, Teller, text};
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{Message, SmtpTransport, Transport};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -18,6 +20,7 @@ pub(super) struct Mail {
     certificate: Option<Certificate>,
     from: Mailbox,
     to: Vec<Mailbox>,
+    finder: Finder,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -88,10 +91,11 @@ impl Mail {
             certificate,
             from: mailbox(from)?,
             to: to.iter().map(|t| mailbox(t)).collect::<Result<_, _>>()?,
+            finder: Finder::default(),
         })
     }
 
-    fn transport(&self) -> Result<SmtpTransport, Failure> {
+    fn transport(&self, address: IpAddr) -> Result<SmtpTransport, Failure> {
         let parameters = || {
             let mut builder = TlsParameters::builder(self.host.clone());
             if let Some(certificate) = &self.certificate {
@@ -105,7 +109,7 @@ impl Mail {
             Security::None => Tls::None,
         };
         // The address is ours to find; the certificate is checked against the name.
-        let mut builder = SmtpTransport::builder_dangerous(names::address(&self.host)?.to_string())
+        let mut builder = SmtpTransport::builder_dangerous(address.to_string())
             .port(self.port)
             .tls(tls)
             .timeout(Some(DEADLINE));
@@ -114,6 +118,20 @@ impl Mail {
         }
         Ok(builder.build())
     }
+}
+
+/// An error with its causes: lettre's own text says only "connection error".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let next_text = next.to_string();
+        if !text.contains(&next_text) {
+            text += &format!(": {next_text}");
+        }
+        cause = next.source();
+    }
+    text
 }
 
 /// A password from a file that only its owner may read.
@@ -161,10 +179,18 @@ impl Teller for Mail {
         let message = message
             .body(text::body(host, batch))
             .map_err(|e| e.to_string())?;
-        self.transport()?
-            .send(&message)
-            .map(|_| ())
-            .map_err(|e| format!("mail: {e}"))
+        let mut failure = String::new();
+        for address in self.finder.find(&self.host)? {
+            match self.transport(address)?.send(&message) {
+                Ok(_) => return Ok(()),
+                // The server spoke: another address of it says the same.
+                Err(e) if e.is_permanent() || e.is_transient() => {
+                    return Err(format!("mail: {}", chain(&e)));
+                }
+                Err(e) => failure = format!("mail: {address}: {}", chain(&e)),
+            }
+        }
+        Err(failure)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Syslog, facility local0: over the network as RFC 5424 with structured data, to `/dev/log` in
 //! the form that every local daemon takes (RFC 3164 without the host).
 
-use super::{Failure, Stream, names};
+use super::names::Finder;
+use super::{Failure, Stream};
 use crate::event::Event;
 use crate::recorder::Recorded;
 use std::io::Write;
@@ -20,8 +21,51 @@ const DATAGRAM: usize = 2_048;
 
 enum To {
     Local(String),
-    Udp(SocketAddr),
-    Tcp(SocketAddr, Option<TcpStream>),
+    Udp(Place),
+    Tcp(Place, Option<TcpStream>),
+}
+
+/// A receiver over the network.
+struct Place {
+    host: String,
+    port: u16,
+    finder: Finder,
+}
+
+impl Place {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => (text, "514"),
+        };
+        Ok(Self {
+            host: host.to_owned(),
+            port: port.parse().map_err(|_| format!("`{port}` is no port"))?,
+            finder: Finder::default(),
+        })
+    }
+
+    /// Its addresses at this moment.
+    fn find(&self) -> std::io::Result<Vec<SocketAddr>> {
+        let found = self
+            .finder
+            .find(&self.host)
+            .map_err(std::io::Error::other)?;
+        let place = |address| SocketAddr::new(address, self.port);
+        Ok(found.into_iter().map(place).collect())
+    }
+
+    /// A connection to the first address that takes one.
+    fn connect(&self) -> std::io::Result<TcpStream> {
+        let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
+        for address in self.find()? {
+            match TcpStream::connect_timeout(&address, PATIENCE) {
+                Ok(open) => return Ok(open),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
 }
 
 pub(super) struct Syslog {
@@ -30,15 +74,10 @@ pub(super) struct Syslog {
 
 impl Syslog {
     pub(super) fn new(to: &str) -> Result<Self, Failure> {
-        let address = |text: &str| -> Result<SocketAddr, Failure> {
-            let (host, port) = text.rsplit_once(':').unwrap_or((text, "514"));
-            let port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
-            Ok(SocketAddr::new(names::address(host)?, port))
-        };
         let to = if let Some(rest) = to.strip_prefix("udp://") {
-            To::Udp(address(rest)?)
+            To::Udp(Place::parse(rest)?)
         } else if let Some(rest) = to.strip_prefix("tcp://") {
-            To::Tcp(address(rest)?, None)
+            To::Tcp(Place::parse(rest)?, None)
         } else if to.starts_with('/') {
             To::Local(to.to_owned())
         } else {
@@ -58,7 +97,11 @@ impl Syslog {
                     .send_to(local(&recorded.event).as_bytes(), path)
                     .map(|_| ())
             }
-            To::Udp(address) => {
+            To::Udp(place) => {
+                let all = place.find()?;
+                let Some(address) = all.first() else {
+                    return Err(std::io::ErrorKind::AddrNotAvailable.into());
+                };
                 let any: SocketAddr = if address.is_ipv4() {
                     ([0, 0, 0, 0], 0).into()
                 } else {
@@ -75,11 +118,11 @@ impl Syslog {
                 socket.connect(*address)?;
                 socket.send(text.as_bytes()).map(|_| ())
             }
-            To::Tcp(address, stream) => {
+            To::Tcp(place, stream) => {
                 let open = match stream.take() {
                     Some(open) if is_open(&open) => open,
                     _ => {
-                        let open = TcpStream::connect_timeout(address, PATIENCE)?;
+                        let open = place.connect()?;
                         open.set_write_timeout(Some(PATIENCE))?;
                         open
                     }

@@ -1,10 +1,12 @@
 //! BMCs: whether those in site.toml answer (the presence ping of ASF 2.0 to UDP port 623, which
-//! IPMI requires of a BMC and which needs no password), and the sensors of this host's own.
+//! IPMI requires of a BMC and which needs no password), and their sensors.
+
+mod sensors;
 
 use super::{Pulse, Source, SourceError, rest};
 use crate::daemon::Context;
 use crate::event::{Evidence, Kind};
-use collect::command;
+use sensors::Whose;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -14,7 +16,8 @@ use std::time::Duration;
 /// The source.
 pub const SOURCE: Source = Source {
     name: "bmc",
-    silent_after: |settings| settings.bmc.interval * 3,
+    // Twenty BMCs whose sensors take their whole deadline.
+    silent_after: |settings| settings.bmc.interval * 3 + Duration::from_secs(1_200),
     run,
 };
 
@@ -23,19 +26,32 @@ const PORT: u16 = 623;
 const TRIES: u8 = 3;
 const PATIENCE: Duration = Duration::from_secs(2);
 const DEVICE: &str = "/dev/ipmi0";
-/// Reading all sensors through a slow BMC takes its time.
-const SENSORS: Duration = Duration::from_secs(60);
 
 fn run(context: &Context, pulse: &Pulse) -> Result<Infallible, SourceError> {
     let mut addresses: BTreeMap<String, SocketAddr> = BTreeMap::new();
+    let mut remote: BTreeMap<String, Whose> = BTreeMap::new();
+    let own = Path::new(DEVICE).exists();
     for (host, intent) in context.site.iter().flat_map(|site| &site.hosts) {
-        let address = intent.bmc.as_ref().and_then(|bmc| bmc.address.as_deref());
-        if let Some(address) = address.and_then(parse) {
-            addresses.insert(host.clone(), address);
+        let Some(bmc) = &intent.bmc else { continue };
+        let Some(address) = bmc.address.as_deref().and_then(parse) else {
+            continue;
+        };
+        addresses.insert(host.clone(), address);
+        let own_device = own && *host == context.host;
+        // Redfish has its sensors elsewhere.
+        if let Some(file) = &bmc.credentials_file
+            && bmc.kind.as_deref() != Some("redfish")
+            && !own_device
+        {
+            let whose = Whose::Remote {
+                host: host.clone(),
+                address,
+                credentials: context.site_directory.join(file),
+            };
+            remote.insert(host.clone(), whose);
         }
     }
-    let sensors = Path::new(DEVICE).exists();
-    if addresses.is_empty() && !sensors {
+    if addresses.is_empty() && !own {
         return Err(SourceError::Absent(format!(
             "site.toml has no BMC's address, and there is no {DEVICE}"
         )));
@@ -57,6 +73,9 @@ fn run(context: &Context, pulse: &Pulse) -> Result<Infallible, SourceError> {
                         host,
                         "its BMC answers again",
                     ));
+                    if let Some(whose) = remote.get(host) {
+                        sensors::look(context, whose);
+                    }
                 }
                 Err(error) => {
                     context.gauges.set("nofail_bmc_up", &labels, 0.0);
@@ -69,9 +88,9 @@ fn run(context: &Context, pulse: &Pulse) -> Result<Infallible, SourceError> {
                 }
             }
         }
-        if sensors {
+        if own {
             pulse.beat();
-            look(context)?;
+            sensors::look(context, &Whose::Own);
         }
         rest(pulse, context.settings.bmc.interval);
     }
@@ -112,52 +131,9 @@ fn ping(address: SocketAddr) -> std::io::Result<()> {
     Err(last)
 }
 
-/// Reads every sensor with ipmitool and tells those outside their limits.
-fn look(context: &Context) -> Result<(), SourceError> {
-    let output = command::output("ipmitool", &["-c", "sdr", "list"], SENSORS)
-        .map_err(|e| SourceError::failed("cannot read sensors", &e))?;
-    for (name, value, status) in sensors(&String::from_utf8_lossy(&output)) {
-        let evidence = Evidence::measured("ipmitool sdr", format!("{name}: {value}, {status}"));
-        let (kind, message) = match status.as_str() {
-            "ok" => (Kind::SensorOk, format!("{value}: within its limits")),
-            "nc" | "cr" | "nr" => (
-                Kind::SensorBad,
-                format!("{value}: outside its limits ({status})"),
-            ),
-            // `ns`: no reading.
-            _ => continue,
-        };
-        context.tell_once(
-            context
-                .event("bmc", kind, &name, message)
-                .evidence(evidence),
-        );
-    }
-    Ok(())
-}
-
-/// `Fan1,1200,RPM,ok`: name, value with its unit, status.
-fn sensors(text: &str) -> Vec<(String, String, String)> {
-    let rows = text.lines().filter_map(|line| {
-        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-        let (name, status) = (*fields.first()?, *fields.last()?);
-        let value = fields.get(1..fields.len().checked_sub(1)?)?.join(" ");
-        (!name.is_empty()).then(|| (name.to_owned(), value, status.to_owned()))
-    });
-    rows.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sensors_of_ipmitool() {
-        let all = sensors("Fan1,1200,RPM,ok\nTemp,95,degrees C,cr\nPS2,0x00,ok\nx\n\n");
-        assert_eq!(all.len(), 3);
-        assert_eq!(all[1], ("Temp".into(), "95 degrees C".into(), "cr".into()));
-        assert_eq!(all[2].1, "0x00");
-    }
 
     #[test]
     fn a_bmc_that_answers_and_one_that_does_not() {

@@ -7,11 +7,11 @@ mod track;
 
 use super::{Pulse, Source, SourceError, usual};
 use crate::daemon::Context;
-use crate::event::Evidence;
+use crate::event::{Evidence, Kind, Severity};
 use std::convert::Infallible;
 use std::io::{ErrorKind, Read};
 use std::time::{Duration, Instant};
-use track::Groups;
+use track::{Change, Groups};
 
 /// The source.
 pub const SOURCE: Source = Source {
@@ -66,12 +66,7 @@ fn run(context: &Context, pulse: &Pulse) -> Result<Infallible, SourceError> {
         };
         changes.extend(groups.passed(began.elapsed()));
         for change in changes {
-            let mut event = context.event("vrrp", change.kind, &change.group, change.message);
-            event.before = change.before;
-            event.after.clone_from(&change.after);
-            context.tell_once(
-                event.evidence(Evidence::measured("VRRP", change.after.unwrap_or_default())),
-            );
+            tell(context, change);
         }
         for (group, masters) in groups.masters() {
             context
@@ -79,4 +74,30 @@ fn run(context: &Context, pulse: &Pulse) -> Result<Infallible, SourceError> {
                 .set("nofail_vrrp_masters", &[("group", &group)], masters);
         }
     }
+}
+
+/// A takeover is told whether or not an alert stands; a master that was known before a restart of
+/// the daemon is no news.
+fn tell(context: &Context, change: Change) {
+    let mut event = context.event("vrrp", change.kind, &change.group, change.message);
+    event.before = change.before;
+    event.after.clone_from(&change.after);
+    let masters = change.after.unwrap_or_default();
+    let event = event.evidence(Evidence::measured("VRRP", &masters));
+    if change.kind != Kind::VrrpMaster {
+        context.tell_once(event);
+        return;
+    }
+    let name = format!("vrrp.{}", change.group);
+    let known = context.state(&name);
+    if known.as_ref() == Some(&masters) {
+        context.tell_once(event);
+        return;
+    }
+    let event = if known.is_none() {
+        event.severity(Severity::Info)
+    } else {
+        event
+    };
+    context.tell_with(vec![event], vec![(name, masters)]);
 }

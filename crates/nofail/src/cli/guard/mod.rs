@@ -96,7 +96,11 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
                 Format::Json => wire::print(&wire::guard::Document::of(act, &found))?,
                 _ => render::print(&render::guard::text(act, &found))?,
             }
+            // As `guard ask` decides: on battery it goes on, whatever is lost with it.
             Ok(match found.verdict {
+                Verdict::Losses | Verdict::Unknown | Verdict::Unsafe if found.on_battery => {
+                    Exit::Found
+                }
                 Verdict::Go => Exit::Good,
                 Verdict::Losses => Exit::Found,
                 Verdict::Unknown => Exit::Failed,

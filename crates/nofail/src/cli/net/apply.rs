@@ -5,16 +5,18 @@ use super::{State, span};
 use crate::cli::{Exit, Format};
 use crate::{render, state, wire};
 use anyhow::{Context, bail};
+use change::journal::Id;
 use change::net::cuts::cuts;
 use change::net::deadman::{self, Kind};
 use change::net::difference::commands;
 use change::net::gate::{Asked, Judgement, judge};
 use change::net::persist::{Writing, writing};
 use change::net::probe::{Probe, To};
-use change::net::record::{Handle, Phase, Record, SCHEMA, SavedFile};
+use change::net::record::{Handle, Phase, Record, SCHEMA};
 use change::net::session::{Connection, Process};
 use change::net::target::{Target, target};
 use change::net::{Command, Declared, State as Network, read, run as runner};
+use change::plan::Step;
 use facts::bmc::Check;
 use facts::ip::lookup;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -41,7 +43,8 @@ Examples:
 
 The old state comes back, kernel and profile, when nobody confirms in time, when the gateway, a
 --probe or your end of the SSH connection no longer answers, when nofail is killed, and after a
-reboot. The profile (NetworkManager's) is written only once it is confirmed.
+reboot. The profile (of NetworkManager, systemd-networkd, netplan or ifupdown, whichever is in charge)
+is written only once it is confirmed.
 
 Exit code: 0 confirmed (or nothing to do), 1 taken back, or a dry run with something to do,
 2 could not run, 3 refused.")]
@@ -100,6 +103,8 @@ pub struct Plan {
     pub silent: Vec<Probe>,
     /// What writes the profile once confirmed.
     pub writing: Writing,
+    /// The files of it that are edited, with their diffs.
+    pub edits: Vec<Step>,
     /// Documents that belong to it.
     pub documents: Vec<String>,
     /// Whether it may run.
@@ -147,7 +152,10 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
         return Ok(Exit::Found);
     }
     let record = record(args, &here, &connection, before, &target, &plan, grounds)?;
-    let handle = args.state.store().create(&record, &program()?)?;
+    let handle = args
+        .state
+        .store()
+        .create(&args.state.root()?, &record, &program()?)?;
     if record.boot_unit.is_some() {
         deadman::make_boot_unit(&handle, &args.state.directory())?;
     }
@@ -217,7 +225,9 @@ fn plan(
         before,
         &target.state,
         &target.scope.devices,
+        &files(),
     );
+    let edits = writing.steps(&args.state.root()?)?;
     let bridges: Vec<String> = target
         .scope
         .devices
@@ -258,6 +268,7 @@ fn plan(
         probes,
         silent,
         writing,
+        edits,
         documents: here.documents(&bridges),
     })
 }
@@ -345,29 +356,16 @@ fn record(
     plan: &Plan,
     grounds: &str,
 ) -> anyhow::Result<Record> {
-    let now = jiff::Timestamp::now();
-    let id = format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
-    let profiles: Result<Vec<SavedFile>, _> = plan
-        .writing
-        .files
-        .iter()
-        .map(|file| SavedFile::of(file))
-        .collect();
-    let profiles = profiles?;
-    let variable = |name: &str| std::env::var(name).ok();
-    let user = rustix::process::getuid().as_raw();
+    let origin = crate::cli::rollback::origin(args.reason.clone());
+    let id = Id::of(&origin.when).to_string();
+    let profiles = plan.writing.saved(&args.state.root()?)?;
     Ok(Record {
         schema: SCHEMA.to_owned(),
         host: here.host.clone(),
         boot_id: change::net::session::boot_id(),
-        taken_at: format!("{now:.0}"),
-        who: match variable("SUDO_USER").or_else(|| variable("USER")) {
-            Some(name) => format!("{name} (uid {user})"),
-            None => format!("uid {user}"),
-        },
+        origin,
         connection: connection.clone(),
         applier: Process::own(),
-        reason: args.reason.clone(),
         grounds: grounds.to_owned(),
         before,
         target: target.state.clone(),
@@ -379,9 +377,18 @@ fn record(
         probes: plan.probes.clone(),
         persist: plan.writing.commands.clone(),
         profiles,
+        edits: plan.edits.clone(),
         boot_unit: deadman::systemd_is_ours().then(|| deadman::boot_unit(&id)),
         id,
     })
+}
+
+/// How profile files are read here.
+pub(super) fn files() -> change::profile::Host<'static> {
+    change::profile::Host {
+        read: &|path| std::fs::read_to_string(path).ok(),
+        nmcli: true,
+    }
 }
 
 /// This program's own file, to be copied beside the record.
@@ -416,7 +423,7 @@ fn apply(handle: &Handle, record: &Record, commands: &[Command]) -> anyhow::Resu
     };
     for command in commands {
         if let Err(error) = runner::run(&command.words()) {
-            fails(deadman::chain(&error))?;
+            fails(change::error::chain(&error))?;
             return Ok(());
         }
         handle.note(&format!("apply: {command}"));
@@ -440,7 +447,7 @@ fn apply(handle: &Handle, record: &Record, commands: &[Command]) -> anyhow::Resu
         for command in left {
             tell(&format!("  {command}\n"));
             if let Err(error) = runner::run(&command.words()) {
-                fails(deadman::chain(&error))?;
+                fails(change::error::chain(&error))?;
                 return Ok(());
             }
             handle.note(&format!("apply: {command}"));
@@ -473,7 +480,7 @@ fn wait(
             if !handle.watcher().is_some_and(Process::lives) && !handle.progress()?.phase.is_end() {
                 handle.note("the process that stood by died; the applying one does its work");
                 if let Err(error) = deadman::watch(handle) {
-                    handle.note(&deadman::chain(&error));
+                    handle.note(&change::error::chain(&error));
                 }
                 continue;
             }

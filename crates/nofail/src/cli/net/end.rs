@@ -5,7 +5,7 @@ use crate::cli::{Exit, Format};
 use crate::{render, wire};
 use anyhow::{Context, bail};
 use change::net::record::{Handle, Phase, Progress};
-use change::net::session::{Connection, boot_id};
+use change::net::session::{Connection, boot_id, seconds_since_boot};
 use change::net::{deadman, persist, read, run as runner};
 use std::time::{Duration, Instant};
 
@@ -55,6 +55,14 @@ pub fn confirm(args: &ConfirmArgs, format: Format) -> anyhow::Result<Exit> {
             progress.why.map(|w| format!(": {w}")).unwrap_or_default()
         );
     }
+    let late = seconds_since_boot() - progress.applied - record.confirm_seconds;
+    if record.boot_id != boot_id() || late > 0.0 {
+        bail!(
+            "the change {} was not confirmed within {} s; it is taken back: nofail net status",
+            handle.id,
+            record.confirm_seconds
+        );
+    }
     let variable = std::env::var("SSH_CONNECTION").ok();
     let connection = Connection::current(variable.as_deref());
     if !args.console
@@ -66,7 +74,7 @@ pub fn confirm(args: &ConfirmArgs, format: Format) -> anyhow::Result<Exit> {
         return Ok(Exit::Unsafe);
     }
     handle.advance(&[Phase::Waiting], Phase::Confirming, None)?;
-    let written = persist::write(&record, &handle).map_err(|e| deadman::chain(&e));
+    let written = persist::write(&record, &handle).map_err(|e| change::error::chain(&e));
     let checked = written.and_then(|()| in_profile(&handle));
     if let Err(why) = checked {
         handle.advance(
@@ -86,25 +94,25 @@ pub fn confirm(args: &ConfirmArgs, format: Format) -> anyhow::Result<Exit> {
 
 /// Whether the profiles now say what was confirmed: nothing is left to write.
 fn in_profile(handle: &Handle) -> Result<(), String> {
-    let record = handle.record().map_err(|e| deadman::chain(&e))?;
-    if record.persist.is_empty() {
+    let record = handle.record().map_err(|e| change::error::chain(&e))?;
+    if record.persist.is_empty() && record.edits.is_empty() {
         return Ok(());
     }
     let reader = ::collect::LocalReader::live().map_err(|e| e.to_string())?;
     let snapshot = ::collect::collect(&reader, &::collect::Options::default());
     let left = persist::writing(
         &snapshot.profiles,
-        // Only VLANs are read back this way; addresses nmcli itself has checked.
+        // Only VLANs are read back this way; addresses were when the change was planned.
         &record.target,
         &record.target,
         &record.devices,
+        &super::apply::files(),
     );
-    match left.commands.first() {
-        None => Ok(()),
-        Some(words) => Err(format!(
-            "it does not hold what was written: {}",
-            words.join(" ")
-        )),
+    if left.is_empty() {
+        Ok(())
+    } else {
+        let left = left.differences.join("; ");
+        Err(format!("it does not hold what was written: {left}"))
     }
 }
 
@@ -148,6 +156,18 @@ pub fn rollback(args: &Args, format: Format) -> anyhow::Result<Exit> {
         return Ok(Exit::Good);
     }
     let record = handle.record()?;
+    // What is at its end is a change of its own, which must not meet a plan that runs.
+    let by = crate::cli::rollback::origin(None);
+    let _lock = progress
+        .phase
+        .is_end()
+        .then(|| {
+            args.state
+                .store()
+                .lock(&args.state.root()?, &by)
+                .map_err(anyhow::Error::from)
+        })
+        .transpose()?;
     deadman::restore_until(&handle, &record, Duration::from_secs(10))
         .with_context(|| format!("the change {} is not wholly taken back", handle.id))?;
     show(&handle, Phase::Restored, None, format)?;

@@ -50,7 +50,14 @@ pub struct State {
 
 impl State {
     fn directory(&self) -> PathBuf {
-        self.state.clone().unwrap_or_else(state::directory)
+        let given = self.state.clone().unwrap_or_else(state::directory);
+        // The process that stands by has another working directory.
+        std::path::absolute(&given).unwrap_or(given)
+    }
+
+    /// This host, with the lock and the plans that lie beside the records.
+    fn root(&self) -> anyhow::Result<change::Root> {
+        Ok(change::Root::live()?.at_home(&self.directory()))
     }
 
     fn store(&self) -> Store {
@@ -88,5 +95,5 @@ fn span(text: &str) -> Result<Duration, String> {
 
 /// An error as the dead-man's last words.
 fn told(error: &deadman::DeadmanError) -> String {
-    deadman::chain(error)
+    change::error::chain(error)
 }

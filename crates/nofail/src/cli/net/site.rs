@@ -4,11 +4,11 @@
 use crate::input::add_switches;
 use ::collect::{LocalReader, Options};
 use analysis::impact::spread::spread;
+use analysis::vlan::switch::far;
 use anyhow::Context;
 use change::net::cuts::{Cut, Who};
 use model::graph::{Graph, build};
 use model::{Estate, Site};
-use rules::bridge::path;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -73,7 +73,7 @@ impl Here {
 
     /// The VLAN that the switch sends untagged on an uplink.
     pub(super) fn native(&self, uplink: &str) -> Option<u16> {
-        path::switch_port(&self.estate, &self.host, uplink).and_then(path::native)
+        far(&self.estate, &self.host, uplink)?.native()
     }
 
     /// Addresses of the guests that this host runs or that belong to it.

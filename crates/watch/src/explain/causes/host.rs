@@ -1,0 +1,51 @@
+//! Nobody wrote of its end: the host went down with it, or libvirt's daemon did not run.
+
+use super::{Around, Cause, candidate};
+use crate::explain::{Candidate, SECOND};
+use facts::history::{Trace, What};
+
+impl Around<'_> {
+    /// Nobody wrote of its end.
+    pub(super) fn silent(&self) -> Vec<Candidate> {
+        let traces = &self.case.history.traces;
+        let boot = traces
+            .iter()
+            .find(|t| t.what == What::HostBooted && t.at > self.moment.earliest);
+        let Some(boot) = boot else {
+            let mut causes = self.crashed();
+            for cause in &mut causes {
+                cause.text = format!(
+                    "{}; libvirt's daemon was not running to note it",
+                    cause.text
+                );
+                cause.confidence = cause.confidence.saturating_sub(5);
+            }
+            return causes;
+        };
+        if let Some((trace, number, pid, process)) = self.foreign_signal() {
+            return self.signalled(trace, number, pid, process);
+        }
+        // Within ten minutes before that boot.
+        let stopping: Vec<&Trace> = traces
+            .iter()
+            .filter(|t| matches!(t.what, What::HostStopping { .. }))
+            .filter(|t| {
+                t.at <= boot.at && t.at >= boot.at - 1800 * SECOND && t.at > self.moment.earliest
+            })
+            .collect();
+        if !stopping.is_empty() {
+            return vec![candidate(Cause::HostShutdown, 90,
+                "the host was shut down or rebooted, and QEMU ended with it: libvirt-guests did not shut the guest down before")
+                .seen(stopping).seen([boot])];
+        }
+        let errors = self.find(120, 5, |w| matches!(w, What::MachineCheck { .. }));
+        let sure = self.was_read("/var/log/wtmp") || self.was_read("journalctl --list-boots");
+        let mut cause = candidate(Cause::HostReset, if sure { 94 } else { 75 },
+            "the host was reset, crashed or lost power: it booted again, and nothing tells of a shutdown before")
+            .seen(errors).seen([boot]);
+        if !self.was_read("journal") {
+            cause = cause.but("the journal of that time was not read: a shutdown may stand there");
+        }
+        vec![cause]
+    }
+}
