@@ -21,6 +21,8 @@ pub(crate) struct Bdd {
     cache: Cache,
     /// Sweep when so many nodes are in use.
     sweep_at: usize,
+    /// The least that `sweep_at` may be.
+    first_sweep: usize,
     /// Steps that are left: time must be bounded as well as space.
     steps: usize,
 }
@@ -39,7 +41,8 @@ impl Bdd {
         Bdd {
             store: Store::new(1, limit),
             cache: Cache::new(1 << 22),
-            sweep_at: 1 << 20,
+            sweep_at: first_sweep(limit),
+            first_sweep: first_sweep(limit),
             steps: limit.saturating_mul(STEPS_PER_NODE),
         }
     }
@@ -151,7 +154,7 @@ impl Bdd {
         }
         self.store.sweep(&marked, 1);
         self.cache.clear();
-        self.sweep_at = (self.store.used() * 2).max(1 << 20);
+        self.sweep_at = (self.store.used() * 2).max(self.first_sweep);
     }
 
     /// Copies what `root` needs, successors first.
@@ -187,6 +190,13 @@ impl Bdd {
             root: renamed[(root >> 1) as usize] << 1 | root & 1,
         }
     }
+}
+
+/// How many nodes a diagram of at most `limit` has before it is swept for the first time: early
+/// enough that what no gate needs any more does not use the budget up, late enough that sweeping
+/// (which empties the cache) costs little.
+fn first_sweep(limit: usize) -> usize {
+    (limit / 2).min(1 << 20)
 }
 
 impl FrozenBdd {

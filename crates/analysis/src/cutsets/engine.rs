@@ -66,9 +66,17 @@ pub(crate) fn solve(
     let strategies = strategies(&part, coherent, options);
     let mut ranking: Vec<(f64, Strategy)> = strategies.iter().map(|&s| (0.0, s)).collect();
     let mut budget = FIRST_BUDGET.min(options.max_nodes);
+    let mut orders = Orders::default();
     loop {
         for (progress, strategy) in &mut ranking {
-            match attempt(&part, *strategy, solved, options, budget, events, coherent)? {
+            // The best order costs more to find than a small module costs to solve: it is kept for
+            // the second round, and goes first there.
+            if *strategy == Strategy::Bdd(Heuristic::Drawn) && budget == FIRST_BUDGET {
+                *progress = 1.0;
+                continue;
+            }
+            let order = orders.get(&part, *strategy);
+            match attempt(&part, *strategy, order, solved, options, budget, events, coherent)? {
                 Ok(mut result) => {
                     result.part = part;
                     return Ok(result);
@@ -98,6 +106,24 @@ pub(crate) fn solve(
     }
 }
 
+/// The orders that were already worked out, each for all budgets.
+#[derive(Default)]
+struct Orders(Vec<(Heuristic, Order)>);
+
+impl Orders {
+    fn get(&mut self, part: &Part, strategy: Strategy) -> &Order {
+        let (Strategy::Bdd(heuristic) | Strategy::Zbdd(heuristic)) = strategy;
+        let at = match self.0.iter().position(|(known, _)| *known == heuristic) {
+            Some(at) => at,
+            None => {
+                self.0.push((heuristic, order(part, heuristic)));
+                self.0.len() - 1
+            }
+        };
+        &self.0[at].1
+    }
+}
+
 fn strategies(part: &Part, coherent: bool, options: &Options) -> Vec<Strategy> {
     let mut bdd: Vec<Strategy> = Heuristic::ALL.map(Strategy::Bdd).to_vec();
     if part.gates.len() == 1 {
@@ -122,28 +148,25 @@ fn strategies(part: &Part, coherent: bool, options: &Options) -> Vec<Strategy> {
 fn attempt(
     part: &Part,
     strategy: Strategy,
+    order: &Order,
     solved: &[Solved],
     options: &Options,
     budget: usize,
     events: &[String],
     coherent: bool,
 ) -> Result<Result<Solved, Stopped>, CutSetError> {
-    let heuristic = match strategy {
-        Strategy::Bdd(heuristic) | Strategy::Zbdd(heuristic) => heuristic,
-    };
-    let order = order(part, heuristic);
-    let inputs = by_level(part, &order);
+    let inputs = by_level(part, order);
     let least: Vec<u32> = inputs.iter().map(|&i| least_order(i, solved)).collect();
     let (family, truncated, function) = match strategy {
         Strategy::Zbdd(_) => {
             let limit = options.max_order.unwrap_or(NO_LIMIT);
-            match build::family(part, &order, least.clone(), limit, budget) {
+            match build::family(part, order, least.clone(), limit, budget) {
                 Ok((family, truncated)) => (family, truncated, None),
                 Err(stopped) => return Ok(Err(stopped)),
             }
         }
         Strategy::Bdd(_) => {
-            let bdd = match build::function(part, &order, budget) {
+            let bdd = match build::function(part, order, budget) {
                 Ok(bdd) => bdd,
                 Err(stopped) => return Ok(Err(stopped)),
             };

@@ -5,7 +5,7 @@
 //! already satisfy the low one. Or bottom-up, gate by gate, with families kept minimal and cut at
 //! an order limit throughout.
 
-use super::bdd::{FALSE as BDD_FALSE, FrozenBdd, Ref, TRUE as BDD_TRUE};
+use super::bdd::FrozenBdd;
 use super::store::{Cache, Full, Store, TERMINAL};
 
 /// The family without any set.
@@ -13,7 +13,7 @@ pub(crate) const EMPTY: u32 = 0;
 /// The family that holds only the empty set.
 pub(crate) const UNIT: u32 = 1;
 
-const WITHOUT_FUNCTION: u32 = 0;
+const DIFFERENCE: u32 = 0;
 const WITHOUT_FAMILY: u32 = 1;
 const UNION: u32 = 2;
 /// Products carry their limit in the operation's number.
@@ -21,6 +21,8 @@ const PRODUCT: u32 = 3;
 /// An order limit that limits nothing.
 pub(crate) const NO_LIMIT: u32 = u32::MAX - 16;
 
+/// Sweep when so many nodes are in use, not earlier: what a sweep forgets costs steps.
+const FIRST_SWEEP: usize = 1 << 20;
 /// The most steps for each node of the budget.
 const STEPS_PER_NODE: usize = 3;
 
@@ -53,7 +55,7 @@ impl Zbdd {
             store: Store::new(2, limit),
             cache: Cache::new(1 << 22),
             weights,
-            sweep_at: 1 << 20,
+            sweep_at: FIRST_SWEEP,
             steps: limit.saturating_mul(STEPS_PER_NODE),
             truncated: false,
         }
@@ -94,6 +96,12 @@ impl Zbdd {
     }
 
     /// The minimal solutions of a monotone function.
+    ///
+    /// Those of a node are those of its low branch, and with the node's level those of its high
+    /// branch that do not already satisfy the low one. For a monotone function the low branch
+    /// implies the high one, so a minimal solution of the high branch that satisfies the low one
+    /// is minimal there too: what has to be taken away is a plain difference of two families,
+    /// which costs a fraction of the search for subsets.
     pub fn minimal_solutions(&mut self, bdd: &FrozenBdd) -> Result<u32, Full> {
         const UNKNOWN: u32 = u32::MAX;
         let mut solved = vec![[UNKNOWN; 2]; bdd.nodes.len()];
@@ -116,8 +124,8 @@ impl Zbdd {
                 if used[at][flip as usize] {
                     let (lo, hi) = (lo ^ flip, hi ^ flip);
                     let all = solved[(hi >> 1) as usize][(hi & 1) as usize];
-                    let kept = self.without_function(all, lo, bdd)?;
                     let rest = solved[(lo >> 1) as usize][(lo & 1) as usize];
+                    let kept = self.difference(all, rest)?;
                     solved[at][flip as usize] = self.make(level, rest, kept)?;
                 }
             }
@@ -125,33 +133,37 @@ impl Zbdd {
         Ok(solved[(bdd.root >> 1) as usize][(bdd.root & 1) as usize])
     }
 
-    /// The sets of `family` that do not satisfy the monotone function `f`.
-    fn without_function(&mut self, family: u32, f: Ref, bdd: &FrozenBdd) -> Result<u32, Full> {
-        if f == BDD_FALSE || family == EMPTY {
-            return Ok(family);
-        }
-        if f == BDD_TRUE {
+    /// The sets of `a` that are not in `b`; no set of either family contains another of it.
+    fn difference(&mut self, a: u32, mut b: u32) -> Result<u32, Full> {
+        if a == EMPTY || a == b {
             return Ok(EMPTY);
         }
-        let node = self.store.nodes[family as usize];
-        let (level, lo, hi) = bdd.nodes[(f >> 1) as usize];
-        let (lo, hi) = (lo ^ (f & 1), hi ^ (f & 1));
-        if level < node.level {
-            // The empty set's level is below all: it satisfies only the constant true.
-            return self.without_function(family, lo, bdd);
+        // A family that holds the empty set holds nothing else.
+        if a == UNIT || b == UNIT {
+            return Ok(a);
         }
-        if let Some(found) = self.cache.get(WITHOUT_FUNCTION, family, f) {
+        let x = self.store.nodes[a as usize];
+        let mut y = self.store.nodes[b as usize];
+        while y.level < x.level {
+            b = y.lo;
+            y = self.store.nodes[b as usize];
+        }
+        if b <= UNIT {
+            return Ok(a);
+        }
+        if a == b {
+            return Ok(EMPTY);
+        }
+        if let Some(found) = self.cache.get(DIFFERENCE, a, b) {
             return Ok(found);
         }
-        let (f0, f1) = if level == node.level {
-            (lo, hi)
+        let (lo, hi) = if x.level == y.level {
+            (self.difference(x.lo, y.lo)?, self.difference(x.hi, y.hi)?)
         } else {
-            (f, f)
+            (self.difference(x.lo, b)?, x.hi)
         };
-        let kept_hi = self.without_function(node.hi, f1, bdd)?;
-        let kept_lo = self.without_function(node.lo, f0, bdd)?;
-        let result = self.make(node.level, kept_lo, kept_hi)?;
-        self.remember(WITHOUT_FUNCTION, family, f, result)
+        let result = self.make(x.level, lo, hi)?;
+        self.remember(DIFFERENCE, a, b, result)
     }
 
     /// The sets of `a` that contain no set of `b`.
@@ -300,7 +312,7 @@ impl Zbdd {
         }
         self.store.sweep(&marked, 2);
         self.cache.clear();
-        self.sweep_at = (self.store.used() * 2).max(1 << 20);
+        self.sweep_at = (self.store.used() * 2).max(FIRST_SWEEP);
     }
 
     /// Copies what `root` needs, successors first.
