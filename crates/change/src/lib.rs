@@ -14,13 +14,16 @@
 
 pub mod engine;
 pub mod error;
+pub mod evacuate;
 mod failpoint;
 pub mod fix;
 pub mod journal;
 pub mod lock;
 pub mod log;
+pub mod long;
 pub mod net;
 pub mod origin;
+mod orphan;
 pub mod overlay;
 pub mod place;
 pub mod plan;

@@ -73,6 +73,7 @@ fn define(file: &str, old: &str, new: &str) -> Remedy {
         leaves: [(file.to_owned(), Bytes::from(new))].into(),
         undo: Again::By(vec![command(old)]),
         seconds: 30,
+        ..Run::default()
     };
     Remedy::Do {
         acts: vec![Act::Run(run)],

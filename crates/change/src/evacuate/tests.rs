@@ -1,0 +1,1 @@
+//! Judgements over snapshots, and the steps that come of them.
