@@ -258,18 +258,30 @@ impl Walk<'_> {
             ];
             let abort = command(&["virsh", "blockjob", guest, disk, "--abort"]);
             let remove = command(&["rm", "-f", to]);
-            let old = |copying| {
+            let old = |place: &str, copying| {
                 vec![
-                    self.runs_on(moved, &moved.named, copying),
+                    self.runs_on(moved, place, copying),
                     self.defined(moved, &moved.named),
                 ]
             };
+            // A volume that was brought home from its copy runs under its path until it is off.
+            let places = [&moved.named, &moved.from];
+            let aborting = places.map(|place| Case {
+                when: old(place, Copying::Yes),
+                commands: vec![abort.clone(), remove.clone()],
+                long: None,
+            });
+            let removing = places.map(|place| Case {
+                when: old(place, Copying::No),
+                commands: vec![remove.clone()],
+                long: None,
+            });
             let mut before = vec![
                 self.state("running"),
                 absent(to),
                 says(&["virsh", "blockjob", guest, disk, "--raw"], ""),
             ];
-            before.extend(old(Copying::No));
+            before.extend(old(&moved.named, Copying::No));
             runs.push(Run {
                 command: command(&copy),
                 before,
@@ -281,18 +293,7 @@ impl Walk<'_> {
                     },
                 ],
                 undo: Again::Cases(Cases {
-                    cases: vec![
-                        Case {
-                            when: old(Copying::Yes),
-                            commands: vec![abort, remove.clone()],
-                            long: None,
-                        },
-                        Case {
-                            when: old(Copying::No),
-                            commands: vec![remove],
-                            long: None,
-                        },
-                    ],
+                    cases: aborting.into_iter().chain(removing).collect(),
                     leaves: vec![absent(to)],
                     needs: Vec::new(),
                 }),
