@@ -5,7 +5,8 @@ use crate::error::{Error, chain};
 use crate::failpoint::hit;
 use crate::journal::{self, Journal, Progress, Status};
 use crate::lock::Lock;
-use crate::plan::{Change, Command, Plan, Probe, Run, Step};
+use crate::long;
+use crate::plan::{Change, Command, Copying, Long, Plan, Probe, Run, Step};
 use crate::root::Root;
 use crate::show;
 use crate::state::State;
@@ -35,24 +36,25 @@ pub fn apply(root: &Root, plan: &mut Plan, observer: &mut Observer<'_>) -> Resul
         return Err(error);
     }
     for (index, step) in plan.steps.iter().enumerate() {
-        let mut record = |progress: Progress| {
+        let mut record = |progress: Progress, observer: &mut Observer<'_>| {
             journal.append(&progress)?;
             observer(&progress);
             Ok::<(), Error>(())
         };
         // How many steps may have changed something, should this fail.
         let mut touched = index;
-        let done = record(Progress::Begun { step: index })
+        let done = long::not_interrupted()
+            .and_then(|()| record(Progress::Begun { step: index }, observer))
             .and_then(|()| check(root, step))
             .and_then(|()| {
                 touched = index + 1;
-                run(root, plan, index, step)
+                run(root, plan, index, step, observer)
             })
-            .and_then(|()| record(Progress::Done { step: index }));
+            .and_then(|()| record(Progress::Done { step: index }, observer));
         if let Err(cause) = done {
             // What cannot be recorded any more is still taken back.
             let why = chain(&cause);
-            let _ = record(Progress::Failed { step: index, why });
+            let _ = record(Progress::Failed { step: index, why }, observer);
             let steps: Vec<usize> = (0..touched).collect();
             let mut taking = undo::Taking {
                 root,
@@ -150,7 +152,13 @@ fn check(root: &Root, step: &Step) -> Result<(), Error> {
 }
 
 /// Does one step and verifies what it left.
-fn run(root: &Root, plan: &Plan, index: usize, step: &Step) -> Result<(), Error> {
+fn run(
+    root: &Root,
+    plan: &Plan,
+    index: usize,
+    step: &Step,
+    observer: &mut Observer<'_>,
+) -> Result<(), Error> {
     match &step.act {
         Change::Path {
             path,
@@ -165,7 +173,19 @@ fn run(root: &Root, plan: &Plan, index: usize, step: &Step) -> Result<(), Error>
         }
         Change::Run(run) => {
             hit();
-            execute(&run.command, run.seconds)?;
+            let mut tell = |done, of| {
+                observer(&Progress::At {
+                    step: index,
+                    done,
+                    of,
+                });
+            };
+            match &run.long {
+                None => execute(&run.command, run.seconds)?,
+                Some(watch) => {
+                    long::execute(&run.command, run.seconds, watch, true, &mut tell)?;
+                }
+            }
             hit();
             probe_all(root, &run.after, run.seconds)?;
         }
@@ -175,7 +195,14 @@ fn run(root: &Root, plan: &Plan, index: usize, step: &Step) -> Result<(), Error>
 
 /// Runs a command that must succeed.
 pub(crate) fn execute(command: &Command, seconds: u64) -> Result<(), Error> {
-    let done = output(&command.argv, command.input.as_deref(), seconds)?;
+    succeeded(
+        command,
+        output(&command.argv, command.input.as_deref(), seconds)?,
+    )
+}
+
+/// What a command gave, as an error where it failed.
+pub(crate) fn succeeded(command: &Command, done: command::Output) -> Result<(), Error> {
     if done.status.success() {
         return Ok(());
     }
@@ -186,7 +213,20 @@ pub(crate) fn execute(command: &Command, seconds: u64) -> Result<(), Error> {
     }))
 }
 
-fn output(
+/// Runs a command of an undo, which nothing interrupts.
+pub(crate) fn execute_undo(
+    command: &Command,
+    seconds: u64,
+    watch: Option<&Long>,
+    tell: &mut long::Tell<'_>,
+) -> Result<(), Error> {
+    match watch {
+        None => execute(command, seconds),
+        Some(watch) => long::execute(command, seconds, watch, false, tell),
+    }
+}
+
+pub(crate) fn output(
     argv: &[String],
     input: Option<&str>,
     seconds: u64,
@@ -226,6 +266,38 @@ fn probe(root: &Root, probe: &Probe, seconds: u64) -> Result<(), Error> {
             says.as_ref().is_none_or(|wanted| wanted.trim() == text)
         }),
         Probe::Mentions { argv, text } => said(argv, seconds, |said| said.contains(text)),
+        Probe::Disk {
+            guest,
+            disk,
+            definition,
+            source,
+            copying,
+        } => {
+            let found = long::disk(guest, disk, *definition, seconds)?;
+            let now = match (&found.mirror, found.mirror_ready) {
+                (None, _) => Copying::No,
+                (Some(_), false) => Copying::Yes,
+                (Some(_), true) => Copying::Follows,
+            };
+            let fits = match copying {
+                None => true,
+                Some(Copying::Yes) => now != Copying::No,
+                Some(wanted) => now == *wanted,
+            };
+            if fits && found.source.as_ref() == Some(source) {
+                return Ok(());
+            }
+            let place = found.source.as_deref().unwrap_or("nothing");
+            let busy = match now {
+                Copying::No => "",
+                Copying::Yes | Copying::Follows => ", and a block job copies it",
+            };
+            let inactive = if *definition { " --inactive" } else { "" };
+            Err(Error::Probe {
+                line: format!("virsh dumpxml{inactive} {}", show::quoted(guest)),
+                said: format!("disk {disk} lies on {place}{busy}, expected {source}"),
+            })
+        }
     }
 }
 

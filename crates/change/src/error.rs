@@ -81,6 +81,51 @@ pub enum Error {
         /// What it said.
         said: String,
     },
+    /// A block job did not end as it should.
+    #[error("the copy of disk {disk} of {guest} ended before its time: {why}")]
+    Job {
+        /// The guest.
+        guest: String,
+        /// The disk's target.
+        disk: String,
+        /// What is known of the reason, and what to do.
+        why: String,
+    },
+    /// A step that may take long does not get on.
+    #[error(
+        "nothing moved for {seconds} s while disk {disk} of {guest} was copied: does the server of the old image answer?"
+    )]
+    Stalled {
+        /// The guest.
+        guest: String,
+        /// The disk's target.
+        disk: String,
+        /// How long.
+        seconds: u64,
+    },
+    /// The user asked for the end.
+    #[error("interrupted")]
+    Interrupted,
+    /// A process that a killed run left behind cannot be ended.
+    #[error(
+        "process {pid} (`{line}`) hangs in the kernel and cannot be ended: probably the server that it reads from does not answer. Once it does: nofail rollback"
+    )]
+    Orphan {
+        /// The process.
+        pid: i32,
+        /// Its command line.
+        line: String,
+    },
+    /// None of the known ways back fits the world as it is.
+    #[error(
+        "`{line}` cannot be taken back: the world is none of those for which a way back is known ({why})"
+    )]
+    NoWayBack {
+        /// The step's command.
+        line: String,
+        /// What each way back misses.
+        why: String,
+    },
     /// A command failed.
     #[error(transparent)]
     Command(#[from] CommandError),

@@ -106,6 +106,15 @@ pub enum Progress {
         /// The step.
         step: usize,
     },
+    /// How far a long step is. Told to who watches, never written.
+    At {
+        /// The step.
+        step: usize,
+        /// Bytes done.
+        done: u64,
+        /// Bytes in all.
+        of: u64,
+    },
     /// Every step is done.
     Applied,
     /// Everything was taken back.

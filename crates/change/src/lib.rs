@@ -14,6 +14,7 @@
 
 pub mod engine;
 pub mod error;
+pub mod evacuate;
 mod failpoint;
 pub mod fix;
 pub mod history;
@@ -21,8 +22,10 @@ pub mod journal;
 mod label;
 pub mod lock;
 pub mod log;
+pub mod long;
 pub mod net;
 pub mod origin;
+mod orphan;
 pub mod overlay;
 pub mod place;
 pub mod plan;

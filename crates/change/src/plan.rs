@@ -123,8 +123,43 @@ pub struct Run {
     pub leaves: BTreeMap<String, Bytes>,
     /// How it is undone.
     pub undo: Again,
-    /// Seconds that each command may take.
+    /// Seconds that each command may take; a long one's probes only.
     pub seconds: u64,
+    /// For a command that takes as long as it takes: how it is watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long: Option<Long>,
+}
+
+/// How a command is watched that may take hours: it is ended when it does not get on any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Long {
+    /// What tells how far it is.
+    pub gauge: Gauge,
+    /// Seconds without getting on after which it is given up.
+    pub stall: u64,
+}
+
+/// What tells how far a long command is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gauge {
+    /// The percent that it prints itself (`qemu-img -p`), and the bytes that it reads and writes.
+    Output {
+        /// Bytes that are the whole, for a person.
+        bytes: u64,
+    },
+    /// libvirt's block job on a disk of a running guest.
+    Job {
+        /// The guest.
+        guest: String,
+        /// The disk's target: `vda`.
+        disk: String,
+        /// The local file that is copied to.
+        to: String,
+        /// Whether the command ends when the job has begun: then the step lasts until the copy
+        /// follows every write. Otherwise the command itself waits for the job.
+        starts: bool,
+    },
 }
 
 /// How a command is undone.
@@ -133,12 +168,42 @@ pub struct Run {
 pub enum Again {
     /// By these commands, in order. They must do no harm when run twice.
     By(Vec<Command>),
+    /// By what fits the world as it is found.
+    Cases(Cases),
+    /// It cannot be undone; a rollback says so and closes the plan.
+    Never,
     /// By the same command once more, after all other steps were undone: for commands that make
     /// something read files again (`systemctl daemon-reload`).
     Last,
     /// It changes nothing that has to be undone.
     #[default]
     Nothing,
+}
+
+/// Ways back from the worlds in which a command, a kill or what came after may have left things.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cases {
+    /// The first whose probes hold is taken. Where none holds nothing is done, and said.
+    pub cases: Vec<Case>,
+    /// Holds afterwards.
+    #[serde(default)]
+    pub leaves: Vec<Probe>,
+    /// Must hold before the rollback of a plan that was done to its end is begun.
+    #[serde(default)]
+    pub needs: Vec<Probe>,
+}
+
+/// One way back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// The world for which it is meant.
+    pub when: Vec<Probe>,
+    /// The commands, in order; none where that world is the old one.
+    #[serde(default)]
+    pub commands: Vec<Command>,
+    /// How they are watched, where one of them may take long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long: Option<Long>,
 }
 
 /// What is looked at to tell a world from another.
@@ -168,6 +233,20 @@ pub enum Probe {
         /// How often.
         times: usize,
     },
+    /// A guest's disk, as `virsh dumpxml` tells it.
+    Disk {
+        /// The guest.
+        guest: String,
+        /// The disk's target: `vda`.
+        disk: String,
+        /// Whether the definition is asked, not what runs.
+        definition: bool,
+        /// Where it lies: the path, or `pool/volume`.
+        source: String,
+        /// Whether it is being copied, where that matters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        copying: Option<Copying>,
+    },
     /// A path (links not followed) that holds this.
     Path {
         /// The path.
@@ -175,6 +254,18 @@ pub enum Probe {
         /// What it holds; attributes that are not named are not compared.
         state: State,
     },
+}
+
+/// Whether a block job copies a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Copying {
+    /// No.
+    No,
+    /// Yes, whether it holds everything by now or not.
+    Yes,
+    /// Yes, and the copy follows every write.
+    Follows,
 }
 
 /// A plan, complete.

@@ -2,12 +2,13 @@
 //! (then the old content is put back by one rename) or already as before (then nothing is done).
 
 use crate::engine::{self, Observer};
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::failpoint::hit;
 use crate::journal::{self, Id, Journal, Progress, Record, Status};
 use crate::lock::Lock;
 use crate::origin::Origin;
-use crate::plan::{Again, Change, Plan};
+use crate::orphan;
+use crate::plan::{Again, Case, Cases, Change, Plan, Run};
 use crate::root::Root;
 use crate::show;
 use crate::state::State;
@@ -71,6 +72,20 @@ pub fn preview(root: &Root, record: &Record, strictness: Strictness) -> Result<V
                     lines.extend(commands.iter().map(|c| show::command(&c.argv)));
                 }
                 Again::Last => last.push(show::command(&run.command.argv)),
+                Again::Cases(cases) => {
+                    if record.status() == Status::Applied {
+                        engine::probe_all(root, &cases.needs, run.seconds)
+                            .map_err(|error| no_way(run, &[error]))?;
+                    }
+                    // What fits is known only once the steps after it were taken back.
+                    let case = fitting(root, run, cases).ok().or(cases.cases.last());
+                    let commands = case.iter().flat_map(|case| &case.commands);
+                    lines.extend(commands.map(|c| show::command(&c.argv)));
+                }
+                Again::Never => lines.push(format!(
+                    "# cannot be taken back: {}",
+                    show::command(&run.command.argv)
+                )),
                 Again::By(_) | Again::Nothing => {}
             },
         }
@@ -123,6 +138,27 @@ pub fn rollback(
     Ok(())
 }
 
+/// The first way back whose world is the one that is found.
+fn fitting<'c>(root: &Root, run: &Run, cases: &'c Cases) -> Result<&'c Case, Error> {
+    let mut missing = Vec::new();
+    for case in &cases.cases {
+        match engine::probe_all(root, &case.when, run.seconds) {
+            Ok(()) => return Ok(case),
+            Err(error) => missing.push(error),
+        }
+    }
+    Err(no_way(run, &missing))
+}
+
+fn no_way(run: &Run, missing: &[Error]) -> Error {
+    let mut why: Vec<String> = missing.iter().map(|error| chain(error)).collect();
+    why.dedup();
+    Error::NoWayBack {
+        line: show::command(&run.command.argv),
+        why: why.join("; "),
+    }
+}
+
 /// Steps that may have changed something.
 fn open_steps(record: &Record) -> Vec<usize> {
     (0..record.plan.steps.len())
@@ -170,7 +206,7 @@ impl Taking<'_, '_> {
         Ok(())
     }
 
-    fn step(&self, index: usize) -> Result<(), Error> {
+    fn step(&mut self, index: usize) -> Result<(), Error> {
         match &self.plan.steps[index].act {
             Change::Path {
                 path,
@@ -186,10 +222,37 @@ impl Taking<'_, '_> {
                     }
                     engine::probe_all(self.root, &run.before, run.seconds)
                 }
+                Again::Cases(cases) => self.case(index, run, cases),
                 Again::Last => engine::execute(&run.command, run.seconds),
-                Again::By(_) | Again::Nothing => Ok(()),
+                Again::By(_) | Again::Nothing | Again::Never => Ok(()),
             },
         }
+    }
+
+    /// Takes the way back that fits; what a killed run left running is ended before.
+    fn case(&mut self, index: usize, run: &Run, cases: &Cases) -> Result<(), Error> {
+        if run.long.is_some() {
+            orphan::end(&run.command.argv)?;
+        }
+        let long = cases.cases.iter().filter(|case| case.long.is_some());
+        for command in long.flat_map(|case| &case.commands) {
+            orphan::end(&command.argv)?;
+        }
+        let case = fitting(self.root, run, cases)?;
+        let observer = &mut *self.observer;
+        let mut tell = |done, of| {
+            observer(&Progress::At {
+                step: index,
+                done,
+                of,
+            });
+        };
+        hit();
+        for command in &case.commands {
+            engine::execute_undo(command, run.seconds, case.long.as_ref(), &mut tell)?;
+            hit();
+        }
+        engine::probe_all(self.root, &cases.leaves, run.seconds)
     }
 
     fn path(&self, index: usize, path: &str, before: &State, after: &State) -> Result<(), Error> {

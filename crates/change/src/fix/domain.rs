@@ -31,6 +31,7 @@ pub(super) fn define(file: &str, old: &str, new: &str, mark: &str, safe: bool) -
         leaves: [(file.to_owned(), Bytes::from(new))].into(),
         undo: Again::By(vec![command(old)]),
         seconds: 30,
+        ..Run::default()
     };
     Remedy::Do {
         acts: vec![Act::Run(run)],

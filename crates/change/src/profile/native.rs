@@ -95,6 +95,7 @@ pub fn define(file: &str, old: &str, elements: &[(String, String)]) -> Result<Ac
         leaves: [(file.to_owned(), Bytes::from(new.as_str()))].into(),
         undo: Again::By(vec![command(old)]),
         seconds: 30,
+        ..Run::default()
     }))
 }
 

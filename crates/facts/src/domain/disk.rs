@@ -34,6 +34,7 @@ pub(super) fn parse(xml: &Xml, node: Node) -> Disk {
                 .map(|image| image.source)
                 .or_else(|| attribute(mirror, "file"))
         }),
+        mirror_ready: child_attribute(node, "mirror", "ready").as_deref() == Some("yes"),
         transient: child(node, "transient").is_some(),
         encrypted: child(node, "encryption").is_some()
             || source.is_some_and(|source| child(source, "encryption").is_some()),

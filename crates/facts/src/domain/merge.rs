@@ -51,6 +51,7 @@ fn join_disk(disk: &mut Disk, live: Disk) {
         disk.live_source = live.source;
     }
     disk.mirror = live.mirror;
+    disk.mirror_ready = live.mirror_ready;
 }
 
 fn join_interface(interface: &mut Interface, live: Interface) {

@@ -9,6 +9,7 @@ pub(crate) mod interface;
 mod merge;
 mod parse;
 mod quantity;
+mod redirect;
 #[cfg(test)]
 mod tests;
 mod vlan_wish;
@@ -16,6 +17,7 @@ mod vlan_wish;
 pub use edit::with_vlan;
 pub use merge::merge;
 pub use parse::parse;
+pub use redirect::redirect;
 pub use vlan_wish::VlanWish;
 
 use serde::{Deserialize, Serialize};
@@ -119,6 +121,8 @@ pub struct Disk {
     pub data_file: Option<String>,
     /// Where a running block job copies the disk to (`<mirror>`).
     pub mirror: Option<String>,
+    /// Whether that copy holds everything by now and follows each write (`ready='yes'`).
+    pub mirror_ready: bool,
     /// Whether changes are thrown away when the guest stops (`<transient/>`).
     pub transient: bool,
     /// Whether the definition says that the image is encrypted.

@@ -9,6 +9,7 @@ pub mod collect;
 pub mod completions;
 pub mod confirm;
 pub mod cutsets;
+pub mod evacuate;
 pub mod events;
 pub mod explain;
 pub mod fix;
@@ -136,6 +137,8 @@ pub enum Command {
     Explain(explain::Args),
     /// Stand before the reboot button.
     Guard(guard::Args),
+    /// Move a guest's disks off the NAS, with their whole backing chains.
+    Evacuate(evacuate::Args),
     /// Find what fails together: exact minimal cut sets.
     Cutsets(cutsets::Args),
     /// Show what the recorder has kept: what happened on this host, and when.
@@ -197,6 +200,7 @@ pub fn main() -> ExitCode {
         Command::Fix(args) => fix::run(args, format),
         Command::Init(args) => init::run(args, format),
         Command::Cutsets(args) => cutsets::run(args, format),
+        Command::Evacuate(args) => evacuate::run(args, format),
         Command::Events(args) => events::run(args, format),
         Command::Incident(args) => incident::run(args, format),
         Command::Read(args) => read::run(args, format),

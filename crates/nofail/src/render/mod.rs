@@ -6,6 +6,7 @@ pub mod blast;
 pub mod bmc;
 pub mod boot;
 pub mod cutsets;
+pub mod evacuate;
 pub mod events;
 pub mod evidence;
 pub mod explain;

@@ -7,6 +7,7 @@ pub mod blast;
 pub mod bmc;
 pub mod boot;
 pub mod cutsets;
+pub mod evacuate;
 pub mod events;
 pub mod explain;
 pub mod fix;

@@ -39,9 +39,10 @@ mounted. Symbolic links are followed by the device number that the image was fou
     nas-01:/volume1/vms /mnt/nas/vms nfs defaults 0 0
 
 ## Remedy
-Shut the guest down, copy the image to local storage with all its backing files, point the disk
-there with `virsh edit`, start it, and keep the old image until it has proved itself. Unsafe for a
-machine to do unasked: the guest is down meanwhile, and local space is needed.
+`nofail evacuate GUEST --to DIR|POOL`, with the guest off or running: copies the image with all it
+rests on, checks the copy, points the disk there, and keeps the old image until the guest has proved
+itself (`--remove-source`). Unsafe for a machine to do unasked: it needs local space, and somebody
+who chooses where.
 
 ## When to ignore it
 Where the storage is built for guests and redundant (two heads, two paths): list the export in
@@ -91,9 +92,7 @@ fn check_path(host: &Host<'_>, guest: &Guest, disk: &Disk, path: &str, report: &
         .evidence(disk_evidence(guest, disk))
         .evidence(place.evidence)
         .fix(format!(
-            "move it to local storage: virsh shutdown {name}; cp --sparse=always {path} \
-             /var/lib/libvirt/images/; then point disk {} there with virsh edit {name}",
-            disk.target
+            "move it to local storage: nofail evacuate {name} --to /var/lib/libvirt/images"
         )),
     );
 }
