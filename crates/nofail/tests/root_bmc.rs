@@ -10,70 +10,14 @@
     reason = "a test fails by panicking and runs programs itself"
 )]
 
+mod ipmi;
+
+use ipmi::{PASSWORD, Server, file};
 use serde_json::Value;
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
-
-/// A server on loopback; gone when dropped.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-const PASSWORD: &str = "lab-secret-4711";
-
-fn file(path: &Path, text: &str, mode: u32) {
-    std::fs::write(path, text).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-}
-
-/// Starts a simulator, with serial over LAN (to a port that nobody serves) or without, and waits
-/// until it answers. Its cipher suites are 0 to 11: OpenIPMI's lanserv 2.0.33 knows HMAC-SHA1 and
-/// -MD5 only, so that suite 17 (HMAC-SHA256) can never be taken there, only asked for in vain.
-fn ipmi(dir: &Path, serial: bool) -> (Server, u16) {
-    let port = UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let rights = ["callback", "user", "operator", "admin"]
-        .map(|right| format!("    allowed_auths_{right} none md2 md5 straight\n"))
-        .concat();
-    let sol = if serial {
-        "  sol \"tcp:127.0.0.1:1\" 115200\n"
-    } else {
-        ""
-    };
-    let lan = format!(
-        "name \"lab\"\nset_working_mc 0x20\n  startlan 1\n    addr 127.0.0.1 {port}\n    priv_limit admin\n\
-         {rights}    guid 0fa110000000400080000000000000b3\n  endlan\n  startnow false\n{sol}\
-         \x20 user 1 true \"\" \"\" user 10 none md2 md5 straight\n\
-         \x20 user 2 true \"admin\" \"{PASSWORD}\" admin 10 none md2 md5 straight\n"
-    );
-    file(&dir.join("lan.conf"), &lan, 0o600);
-    let board = "mc_setbmc 0x20\nmc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr\n\
-                 sel_enable 0x20 1000 0x0a\nmc_enable 0x20\n";
-    file(&dir.join("board.emu"), board, 0o600);
-    std::fs::create_dir_all(dir.join("sim-state")).unwrap();
-    let child = Command::new("ipmi_sim")
-        .args(["-c", "lan.conf", "-f", "board.emu", "-s", "sim-state", "-n"])
-        .current_dir(dir)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("ipmi_sim (Debian package openipmi)");
-    let server = Server(child);
-    std::thread::sleep(Duration::from_millis(500));
-    (server, port)
-}
 
 fn command(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nofail"));
@@ -140,7 +84,7 @@ fn ipmitool(port: u16, arguments: &[&str]) {
 fn a_console_a_clock_and_where_credentials_come_from() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path();
-    let (_server, port) = ipmi(dir, true);
+    let (_server, port) = ipmi::start(dir, true);
     let bmc = format!("address = \"127.0.0.1:{port}\"\nkind = \"ipmi\"");
     site(dir, &format!("{bmc}\ncredentials_file = \"bmc.toml\""));
     let text = format!("user = \"admin\"\npassword = \"{PASSWORD}\"\n");
@@ -216,7 +160,7 @@ fn site(dir: &Path, bmc: &str) {
 fn a_real_ipmi_login_and_what_it_tells() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path();
-    let (server, port) = ipmi(dir, false);
+    let (server, port) = ipmi::start(dir, false);
     let bmc =
         format!("address = \"127.0.0.1:{port}\"\nkind = \"ipmi\"\ncredentials_file = \"bmc.toml\"");
     site(dir, &bmc);

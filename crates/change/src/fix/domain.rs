@@ -46,7 +46,11 @@ pub(super) fn restarts(case: &Case<'_>) -> Remedy {
         let guest = case.host.guests.iter().find(|g| &g.name == name);
         let guest = guest.ok_or_else(|| format!("{name} is no guest that was read"))?;
         let old = case.text(&guest.file)?;
-        let text = case.finding.evidence.first().and_then(|e| e.text.as_deref());
+        let text = case
+            .finding
+            .evidence
+            .first()
+            .and_then(|e| e.text.as_deref());
         let element = if text.is_some_and(|text| text.starts_with("<on_crash>")) {
             "on_crash"
         } else {
