@@ -12,6 +12,7 @@
 //! ([`place::Place::put`] is one rename), and the journal knows how to go back. A plan that
 //! broke off is named by the next one, which does not start before it was rolled back.
 
+mod acl;
 pub mod engine;
 pub mod error;
 pub mod evacuate;

@@ -4,6 +4,7 @@
 //! which each step knows what it finds and what it leaves. The types here *are* the journal's
 //! file format `nofail.plan/1`: fields may be added with a default, never renamed.
 
+use crate::acl;
 use crate::error::Error;
 use crate::journal::Id;
 use crate::label;
@@ -520,6 +521,9 @@ fn after(path: &str, act: &Act, before: &State, new: Meta) -> Result<State, Erro
                 State::File { meta, .. } | State::Directory { meta } => meta,
             };
             meta.mode = mode.unwrap_or(meta.mode);
+            if let (Some(mode), Some(list)) = (mode, meta.xattrs.get_mut(acl::ATTRIBUTE)) {
+                *list = Bytes(acl::after_chmod(&list.0, *mode));
+            }
             (meta.uid, meta.gid) = owner.unwrap_or((meta.uid, meta.gid));
             if let Some(label) = label {
                 // The kernel's own form ends with a NUL.

@@ -174,6 +174,7 @@ fn every_tree_of_every_case_is_mended_and_comes_back() {
         "fstab/nofail-loses-ordering",
         "fstab/hostname-source",
         "hook/not-executable",
+        "hook/misplaced",
         "guests/autostart-link-broken",
     ] {
         assert!(
@@ -341,4 +342,48 @@ fn every_family_of_remedies_on_one_host() {
     // Kerberos needs the name, whatever became of the other mount.
     assert!(shown.contains("nas-01:/volume1/safe"), "{shown}");
     assert!(!shown.contains("+10.50.1.70:/volume1/safe"), "{shown}");
+}
+
+/// What is wrong in the running state is declared for `net apply`, one file a bridge, and no step
+/// of the plan touches it.
+#[test]
+fn the_running_state_is_handed_over_to_net_apply() {
+    let directory = tempfile::tempdir().unwrap();
+    scenario::put(
+        directory.path(),
+        "/etc/fstab",
+        "UUID=1-1 / xfs defaults 0 0\n",
+    );
+    let fragment = r#"{"bridges": [{"name": "br-mgmt", "vlan_filtering": true, "default_pvid": 1, "ports": [
+        {"name": "br-mgmt", "role": "self", "pvid": 1, "untagged": [1, 100], "tagged": []},
+        {"name": "eno1", "role": "uplink", "pvid": 100, "untagged": [1, 100], "tagged": [10]},
+        {"name": "vnet0", "role": "guest", "guest": "dc", "pvid": 1, "untagged": [1], "tagged": []}]}]}"#;
+    let bench = Bench {
+        tree: directory.path().to_owned(),
+        fragment: Some(fragment.to_owned()),
+        site: Some(
+            "[bridges.br-mgmt]\npvid = 100\ntagged = [10, 20]\ndefault_pvid = 0\n".to_owned(),
+        ),
+        name: "host".to_owned(),
+    };
+    let found = bench.search(true).unwrap();
+    assert!(found.proposals.is_empty(), "{:#?}", found.proposals);
+    let rules: std::collections::BTreeSet<&str> = found.network.iter().map(|l| l.rule).collect();
+    for rule in [
+        "bridge/default-pvid-1",
+        "bridge/pvid-differs-from-plan",
+        "bridge/vlan-missing-on-uplink",
+    ] {
+        assert!(rules.contains(rule), "{rule}: {rules:?}");
+    }
+    let files = change::fix::running::files(&found.pieces);
+    assert_eq!(files.len(), 1, "{files:?}");
+    let declared = change::net::Declared::parse(&files[0].0, &files[0].1).unwrap();
+    let bridge = &declared.bridges["br-mgmt"];
+    assert_eq!((bridge.default_pvid, bridge.pvid), (Some(0), Some(100)));
+    assert_eq!(bridge.ports["eno1"].tagged.as_deref(), Some(&[10, 20][..]));
+    let guest = &bridge.ports["vnet0"];
+    assert_eq!(guest.pvid, Some(100));
+    assert_eq!(guest.untagged.as_deref(), Some(&[100][..]));
+    assert_eq!(guest.tagged.as_deref(), Some(&[10, 20][..]));
 }

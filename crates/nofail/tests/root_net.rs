@@ -10,6 +10,8 @@
     reason = "a test fails by panicking and runs programs itself"
 )]
 
+mod ipmi;
+
 use serde_json::Value;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -518,4 +520,92 @@ impl Drop for Mounted {
     fn drop(&mut self) {
         let _ = Command::new("umount").args(["-l", &self.0]).status();
     }
+}
+
+/// Over SSH it runs on a proof from the administrator's side alone: fresh, of this host's BMC, and
+/// not by way of a guest of this host; outside a window it takes a reason.
+#[test]
+fn a_proven_way_in_lets_it_run_and_no_other_does() {
+    const BMC: &str = "10.50.9.2";
+    let net = Net::new("proof");
+    let before = net.seen();
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let name = name.trim().split('.').next().unwrap().to_owned();
+    run(&format!("ip -n {} address add {BMC}/32 dev lo", net.desk));
+    let server = ipmi::start_at(net.dir.path(), true, Some(&net.desk), (BMC, 9623));
+    let text = format!("user = \"admin\"\npassword = \"{}\"\n", ipmi::PASSWORD);
+    ipmi::file(&net.dir.path().join("bmc.toml"), &text, 0o600);
+    let base = format!(
+        "[hosts.\"{name}\"]\ndocuments = [\"runbooks/bridge.md\"]\n[hosts.\"{name}\".bmc]\naddress = \
+         \"{BMC}:9623\"\nkind = \"ipmi\"\ncredentials_file = \"bmc.toml\"\n"
+    );
+    let site = net.path("site.toml");
+    let proof = net.path("proof.json");
+    std::fs::write(&site, &base).unwrap();
+    // Made on the desk, which is another machine.
+    let check = format!(
+        "hostname desk; exec {} bmc check {name} --site {site} -o {proof}",
+        env!("CARGO_BIN_EXE_nofail")
+    );
+    let made = Command::new("ip")
+        .args([
+            "netns", "exec", &net.desk, "unshare", "-u", "sh", "-c", &check,
+        ])
+        .env("NOFAIL_STATE_DIR", net.path("desk-state"))
+        .output()
+        .unwrap();
+    assert!(std::path::Path::new(&proof).is_file(), "{made:?}");
+    let file = net.declare(HARMLESS);
+    let apply = |more: &str| {
+        let line = net.nofail(&format!(
+            "apply {file} --yes --confirm 1s --probe-for 1s --site {site} --bmc-proof {proof} {more}"
+        ));
+        net.ssh(&line)
+    };
+    let refused = |output: &Output, word: &str| {
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let why = json(output)["refused"][0]["why"].to_string();
+        assert!(why.contains(word), "{why}");
+        assert_eq!(net.seen(), before);
+    };
+    // It runs, says on which grounds and where it is described, and is taken back.
+    let done = apply("");
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    let said = json(&done);
+    assert_eq!(said["outcome"], "taken-back", "{said:#}");
+    assert!(
+        said["grounds"].as_str().unwrap().contains("the BMC let in"),
+        "{said:#}"
+    );
+    assert_eq!(said["documents"][0], "runbooks/bridge.md");
+    assert_eq!(net.seen(), before);
+    // By way of a guest of this host.
+    let guest = format!("{base}[guests.vyos-01]\nhost = \"{name}\"\naddresses = [\"{BMC}\"]\n");
+    std::fs::write(&site, guest).unwrap();
+    refused(&apply(""), "vyos-01");
+    // Outside every window: a reason, which is kept.
+    let now = jiff::Zoned::now();
+    let hour = |more: i8| format!("{:02}:00", (now.hour() + more) % 24);
+    let window = format!(
+        "{base}[[maintenance]]\nfrom = \"{}\"\nto = \"{}\"\n",
+        hour(2),
+        hour(3)
+    );
+    std::fs::write(&site, window).unwrap();
+    refused(&apply(""), "window");
+    let done = apply("--reason cable");
+    assert_eq!(json(&done)["outcome"], "taken-back", "{done:?}");
+    // An old proof, and one of another host.
+    std::fs::write(&site, &base).unwrap();
+    let text = std::fs::read_to_string(&proof).unwrap();
+    let mut old: Value = serde_json::from_str(&text).unwrap();
+    old["at"] = "2020-01-01T00:00:00Z".into();
+    std::fs::write(&proof, old.to_string()).unwrap();
+    refused(&apply(""), "not of this hour");
+    let mut other: Value = serde_json::from_str(&text).unwrap();
+    other["host"] = "kvm-09".into();
+    std::fs::write(&proof, other.to_string()).unwrap();
+    let output = apply("");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    drop(server);
 }

@@ -46,7 +46,7 @@ fn inside() {
          000111111000000 000111111000000 000111111000000\n",
         path("degrees").display()
     );
-    let simulator = ipmi::start_with(dir.path(), PORT, "", &board);
+    let simulator = ipmi::start_with(dir.path(), PORT, &board);
     let secret = |password: &str| {
         let text = format!("user = \"admin\"\npassword = \"{password}\"\n");
         file(&path("bmc.secret"), &text, 0o600);
@@ -86,7 +86,7 @@ fn inside() {
     drop(simulator);
     let gone = daemon.next(Kind::BmcUnreachable, "kvm-02");
     assert!(gone.message.contains("127.0.0.1"), "{gone:?}");
-    let _simulator = ipmi::start_with(dir.path(), PORT, "", &board);
+    let _simulator = ipmi::start_with(dir.path(), PORT, &board);
     daemon.next(Kind::BmcReachable, "kvm-02");
     let told = daemon.events(0);
     let sensors = told.iter().filter(|r| r.event.kind == Kind::SensorBad);

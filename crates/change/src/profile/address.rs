@@ -27,7 +27,7 @@ pub(crate) fn write(
     host: &Host<'_>,
     texts: &mut Texts,
 ) -> Result<(), String> {
-    checked(profile, host, texts, |text| {
+    edit(texts, host, &profile.file, |text| {
         let before = of_device(profile, text, device)?;
         if sorted(&before.addresses) != sorted(&profile.addresses) {
             return Err("another file adds addresses to it".to_owned());
@@ -59,7 +59,7 @@ pub(crate) fn attach(
     host: &Host<'_>,
     texts: &mut Texts,
 ) -> Result<(), String> {
-    checked(profile, host, texts, |text| {
+    edit(texts, host, &profile.file, |text| {
         let new = match profile.kind {
             ProfileKind::Networkd => {
                 let line: Vec<String> = bridge.map(|b| format!("Bridge={b}")).into_iter().collect();
@@ -78,15 +78,6 @@ pub(crate) fn attach(
             Err("its ports stand in a form that nofail does not edit".to_owned())
         }
     })
-}
-
-fn checked(
-    profile: &Profile,
-    host: &Host<'_>,
-    texts: &mut Texts,
-    change: impl FnOnce(&str) -> Result<String, String>,
-) -> Result<(), String> {
-    edit(texts, host, &profile.file, change)
 }
 
 fn sorted(list: &[String]) -> Vec<&str> {

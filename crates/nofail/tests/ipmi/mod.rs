@@ -1,4 +1,4 @@
-//! OpenIPMI's simulated BMC on loopback. Needs ipmi_sim.
+//! OpenIPMI's `ipmi_sim` as a BMC.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -18,7 +18,7 @@ impl Drop for Server {
     }
 }
 
-/// Password of the user `admin`.
+/// Its administrator's password.
 pub const PASSWORD: &str = "lab-secret-4711";
 
 /// Writes a file with a mode.
@@ -27,33 +27,51 @@ pub fn file(path: &Path, text: &str, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Starts a simulator on a port that is free, with serial over LAN (to a port that nobody serves) or
-/// without, and waits until it answers. Its cipher suites are 0 to 11: OpenIPMI's lanserv 2.0.33
-/// knows HMAC-SHA1 and -MD5 only, so that suite 17 (HMAC-SHA256) can never be taken there, only
-/// asked for in vain.
+/// Starts a simulator, with serial over LAN (to a port that nobody serves) or without, and waits
+/// until it answers. Its cipher suites are 0 to 11: OpenIPMI's lanserv 2.0.33 knows HMAC-SHA1 and
+/// -MD5 only, so that suite 17 (HMAC-SHA256) can never be taken there, only asked for in vain.
 pub fn start(dir: &Path, serial: bool) -> (Server, u16) {
     let port = UdpSocket::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap()
         .port();
+    (start_at(dir, serial, None, ("127.0.0.1", port)), port)
+}
+
+/// The same at an address, in a network namespace.
+pub fn start_at(
+    dir: &Path,
+    serial: bool,
+    namespace: Option<&str>,
+    place: (&str, u16),
+) -> Server {
+    launch(dir, serial, namespace, place, "")
+}
+
+/// One on a port of one's own, with more lines for its board (ipmi_sim_cmd(5)).
+pub fn start_with(dir: &Path, port: u16, board: &str) -> Server {
+    launch(dir, false, None, ("127.0.0.1", port), board)
+}
+
+fn launch(
+    dir: &Path,
+    serial: bool,
+    namespace: Option<&str>,
+    (address, port): (&str, u16),
+    more: &str,
+) -> Server {
+    let rights = ["callback", "user", "operator", "admin"]
+        .map(|right| format!("    allowed_auths_{right} none md2 md5 straight\n"))
+        .concat();
     let sol = if serial {
         "  sol \"tcp:127.0.0.1:1\" 115200\n"
     } else {
         ""
     };
-    (start_with(dir, port, sol, ""), port)
-}
-
-/// The same on a port of one's own, with more lines for its LAN (ipmi_lan(5)) and for its board
-/// (ipmi_sim_cmd(5)).
-pub fn start_with(dir: &Path, port: u16, more_lan: &str, more: &str) -> Server {
-    let rights = ["callback", "user", "operator", "admin"]
-        .map(|right| format!("    allowed_auths_{right} none md2 md5 straight\n"))
-        .concat();
     let lan = format!(
-        "name \"lab\"\nset_working_mc 0x20\n  startlan 1\n    addr 127.0.0.1 {port}\n    priv_limit admin\n\
-         {rights}    guid 0fa110000000400080000000000000b3\n  endlan\n  startnow false\n{more_lan}\
+        "name \"lab\"\nset_working_mc 0x20\n  startlan 1\n    addr {address} {port}\n    priv_limit admin\n\
+         {rights}    guid 0fa110000000400080000000000000b3\n  endlan\n  startnow false\n{sol}\
          \x20 user 1 true \"\" \"\" user 10 none md2 md5 straight\n\
          \x20 user 2 true \"admin\" \"{PASSWORD}\" admin 10 none md2 md5 straight\n"
     );
@@ -63,7 +81,12 @@ pub fn start_with(dir: &Path, port: u16, more_lan: &str, more: &str) -> Server {
     let board = format!("{board}{more}mc_enable 0x20\n");
     file(&dir.join("board.emu"), &board, 0o600);
     std::fs::create_dir_all(dir.join("sim-state")).unwrap();
-    let child = Command::new("ipmi_sim")
+    let mut words = vec!["ipmi_sim"];
+    if let Some(namespace) = namespace {
+        words.splice(0..0, ["ip", "netns", "exec", namespace]);
+    }
+    let child = Command::new(words[0])
+        .args(&words[1..])
         .args(["-c", "lan.conf", "-f", "board.emu", "-s", "sim-state", "-n"])
         .current_dir(dir)
         .stdin(Stdio::null())
