@@ -156,11 +156,13 @@ impl Job<'_> {
         let Call { object, operation } = &self.call;
         for (outcome, target) in outcomes.iter().zip(&demand.targets) {
             let entry = self.call.port(outcome, &target.wanted);
-            let message = &entry.message;
+            // An event is shown with its guest before it.
+            let message = entry.message.strip_prefix(&format!("{object}: "));
+            let message = message.unwrap_or(&entry.message);
             let event = events::port(object, operation, outcome, &target.wanted, message);
             done.events.extend(event);
             if !outcome.is_met() {
-                done.unmet.push(message.clone());
+                done.unmet.push(entry.message.clone());
             }
             done.entries.push(entry);
         }
