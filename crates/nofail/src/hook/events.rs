@@ -4,6 +4,7 @@
 //! another writer. Where the recorder takes nothing, the journal says so and has the same already.
 
 use super::IDENTIFIER;
+use super::record::Call;
 use change::log::{Entry, Priority};
 use change::vlan::{Ending, Outcome, Shown};
 use facts::Evidence;
@@ -24,13 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The event on one port; `None` where it was as planned: then nothing was written, and the
 /// journal's note is enough.
-pub fn port(
-    guest: &str,
-    operation: &str,
-    outcome: &Outcome,
-    wanted: &Wanted,
-    message: &str,
-) -> Option<Event> {
+pub fn port(call: &Call, outcome: &Outcome, wanted: &Wanted, message: &str) -> Option<Event> {
     let severity = match outcome.ending {
         Ending::AlreadySo => return None,
         Ending::Changed { rounds: 1 } => Severity::Info,
@@ -39,7 +34,10 @@ pub fn port(
     };
     let [before, after] = [&outcome.before, &outcome.after].map(|e| Shown(e).to_string());
     let port = &outcome.port;
-    let event = event(guest, port, format!("{message} ({operation})"))
+    // It is shown with its guest before it.
+    let prefix = format!("{}: ", call.object);
+    let message = message.strip_prefix(&prefix).unwrap_or(message);
+    let event = event(call, port, message)
         .severity(severity)
         .evidence(Evidence::measured(format!("netlink:{port}"), after.clone()))
         .evidence(Evidence::measured(
@@ -50,11 +48,11 @@ pub fn port(
 }
 
 /// The event that the plan for a guest could not be met, or not be made.
-pub fn unmet(guest: &str, operation: &str, reason: &str) -> Event {
-    event(guest, guest, format!("{reason} ({operation})")).severity(Severity::Error)
+pub fn unmet(call: &Call, reason: &str) -> Event {
+    event(call, &call.object, reason).severity(Severity::Error)
 }
 
-fn event(guest: &str, subject: &str, message: String) -> Event {
+fn event(call: &Call, subject: &str, message: &str) -> Event {
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy().into_owned();
     Event::new(
@@ -63,9 +61,9 @@ fn event(guest: &str, subject: &str, message: String) -> Event {
         SOURCE,
         Kind::GuestHook,
         subject,
-        message,
+        format!("{message} ({})", call.operation),
     )
-    .of_guest(guest)
+    .of_guest(&call.object)
 }
 
 /// Stores events where this host's daemon keeps its own. To be called by a process for which
@@ -147,12 +145,17 @@ mod tests {
             tagged: vec![10],
             origin: Origin::Bridge,
         };
-        let of = |ending| port("bind-01", "start", &outcome(ending), &wanted, "set");
+        let call = Call {
+            object: "bind-01".to_owned(),
+            operation: "start".to_owned(),
+        };
+        let of = |ending| port(&call, &outcome(ending), &wanted, "bind-01: set");
         assert_eq!(of(Ending::AlreadySo), None);
         let changed = of(Ending::Changed { rounds: 1 }).unwrap();
         assert_eq!(changed.before.as_deref(), Some("1 pvid untagged"));
         assert_eq!(changed.after.as_deref(), Some("100 pvid untagged"));
         assert_eq!(changed.severity, Severity::Info);
+        assert_eq!(changed.message, "set (start)");
         assert_eq!(
             of(Ending::Failed("no".to_owned())).unwrap().severity,
             Severity::Error

@@ -164,7 +164,7 @@ fn work(
             };
             let _ = theirs.write_all(answer.as_bytes());
             drop(theirs);
-            done.tell();
+            done.tell(call);
             fork::end();
         }
     };
@@ -189,7 +189,7 @@ fn work(
 fn record(call: &Call, reason: &str) {
     if let Ok(Side::Second) = fork::split() {
         fork::outlive();
-        events::record(vec![events::unmet(&call.object, &call.operation, reason)]);
+        events::record(vec![events::unmet(call, reason)]);
         fork::end();
     }
 }

@@ -3,14 +3,13 @@
 use super::phase::Deed;
 use super::record::Call;
 use super::{events, words};
-use change::log::{Entry, Priority};
-use change::vlan::{Demand, Kernel, Ports, bring_about, demand};
+use change::log::Priority;
+use change::vlan::{Demand, Kernel, Outcome, Ports, bring_about, demand};
 use facts::domain::{self, Guest};
 use facts::hook::network_port;
-use model::vlan::{PortOf, VlanMap};
+use model::vlan::{PortOf, VlanMap, Wanted};
 use std::path::Path;
 use std::time::Instant;
-use watch::Event;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -30,17 +29,48 @@ pub struct Job<'a> {
 pub struct Done {
     /// Why the plan is not met; empty where it is.
     pub unmet: Vec<String>,
-    entries: Vec<Entry>,
-    events: Vec<Event>,
+    notes: Vec<Note>,
+}
+
+/// What there is to tell, put into words once nobody waits any more.
+#[derive(Debug)]
+enum Note {
+    Line(Priority, String),
+    /// The plan is not met, or cannot be made.
+    Unmet(String),
+    Port(Outcome, Wanted),
 }
 
 impl Done {
-    /// Leaves it in the journal and in the recorder. Nobody waits for that.
-    pub fn tell(self) {
-        for entry in &self.entries {
-            entry.send();
+    fn complain(&mut self, reason: String) {
+        self.notes.push(Note::Unmet(reason.clone()));
+        self.unmet.push(reason);
+    }
+
+    fn note(&mut self, priority: Priority, message: &str) {
+        self.notes.push(Note::Line(priority, message.to_owned()));
+    }
+
+    /// Leaves it in the journal and in the recorder.
+    pub fn tell(self, call: &Call) {
+        let mut told = Vec::new();
+        for note in &self.notes {
+            match note {
+                Note::Line(priority, message) => {
+                    call.entry(*priority, message).send();
+                }
+                Note::Unmet(reason) => {
+                    call.entry(Priority::Error, reason).send();
+                    told.push(events::unmet(call, reason));
+                }
+                Note::Port(outcome, wanted) => {
+                    let entry = call.port(outcome, wanted);
+                    entry.send();
+                    told.extend(events::port(call, outcome, wanted, &entry.message));
+                }
+            }
         }
-        events::record(self.events);
+        events::record(told);
     }
 }
 
@@ -51,28 +81,17 @@ impl Job<'_> {
         let xml = match std::str::from_utf8(xml) {
             Ok(xml) => xml,
             Err(error) => {
-                self.complain(&mut done, format!("the XML that libvirt gave: {error}"));
+                done.complain(format!("the XML that libvirt gave: {error}"));
                 return done;
             }
         };
         // Where it cannot be read, the domain's own XML may say all that is needed.
         let map = self.map().unwrap_or_else(|reason| {
-            self.complain(&mut done, reason);
+            done.complain(reason);
             VlanMap::default()
         });
         self.with(&mut done, xml, &map);
         done
-    }
-
-    fn complain(&self, done: &mut Done, reason: String) {
-        let Call { object, operation } = &self.call;
-        done.events.push(events::unmet(object, operation, &reason));
-        self.note(done, Priority::Error, &reason);
-        done.unmet.push(reason);
-    }
-
-    fn note(&self, done: &mut Done, priority: Priority, message: &str) {
-        done.entries.push(self.call.entry(priority, message));
     }
 
     fn map(&self) -> Result<VlanMap, String> {
@@ -86,12 +105,12 @@ impl Job<'_> {
         let host = rustix::system::uname();
         let host = host.nodename().to_string_lossy();
         if self.call.operation == "port-created" {
-            return self.network_port(done, xml, map, &host);
+            return Self::network_port(done, xml, map, &host);
         }
         let guest = match domain::parse(xml) {
             Ok(guest) => guest,
             Err(error) => {
-                return self.complain(done, format!("the XML that libvirt gave:{error}"));
+                return done.complain(format!("the XML that libvirt gave:{error}"));
             }
         };
         match self.deed {
@@ -103,17 +122,17 @@ impl Job<'_> {
                     self.call.operation,
                     demand.targets.len()
                 );
-                self.note(done, Priority::Debug, &message);
-                self.broken(done, &demand);
+                done.note(Priority::Debug, &message);
+                Self::broken(done, &demand);
             }
         }
     }
 
-    fn network_port(&self, done: &mut Done, xml: &str, map: &VlanMap, host: &str) {
+    fn network_port(done: &mut Done, xml: &str, map: &VlanMap, host: &str) {
         let port = match network_port::parse(xml) {
             Ok(port) => port,
             Err(error) => {
-                return self.complain(done, format!("the XML that libvirt gave:{error}"));
+                return done.complain(format!("the XML that libvirt gave:{error}"));
             }
         };
         let guest = port.guest.as_deref().unwrap_or("a guest");
@@ -126,17 +145,17 @@ impl Job<'_> {
         let message = match wanted {
             Ok(Some(_)) => "its VLANs are set once it is there",
             Ok(None) => "nobody planned its VLANs",
-            Err(reason) => return self.complain(done, reason),
+            Err(reason) => return done.complain(reason),
         };
         let bridge = port.bridge.as_deref().unwrap_or("no bridge");
         let message = format!("a port for {guest} on {bridge} will be made: {message}");
-        self.note(done, Priority::Debug, &message);
+        done.note(Priority::Debug, &message);
     }
 
     /// Interfaces without a plan that can be met.
-    fn broken(&self, done: &mut Done, demand: &Demand) {
+    fn broken(done: &mut Done, demand: &Demand) {
         for (port, reason) in &demand.broken {
-            self.complain(done, format!("{port}: {reason}"));
+            done.complain(format!("{port}: {reason}"));
         }
     }
 
@@ -144,28 +163,24 @@ impl Job<'_> {
         let mut kernel = Kernel::until(self.end);
         let states = match kernel.read() {
             Ok(states) => states,
-            Err(error) => return self.complain(done, words(&error)),
+            Err(error) => return done.complain(words(&error)),
         };
         let demand = demand::of_guest(map, host, guest, &states);
-        self.broken(done, &demand);
+        Self::broken(done, &demand);
         for port in &demand.unplanned {
             let message = format!("{port}: nobody planned its VLANs; left as they are");
-            self.note(done, Priority::Info, &message);
+            done.note(Priority::Info, &message);
         }
         let outcomes = bring_about(&mut kernel, states, &demand.targets);
-        let Call { object, operation } = &self.call;
-        for (outcome, target) in outcomes.iter().zip(&demand.targets) {
-            let entry = self.call.port(outcome, &target.wanted);
-            let message = &entry.message;
-            let event = events::port(object, operation, outcome, &target.wanted, message);
-            done.events.extend(event);
-            if !outcome.is_met() {
-                done.unmet.push(message.clone());
-            }
-            done.entries.push(entry);
+        if outcomes.is_empty() && demand == Demand::default() {
+            done.note(Priority::Debug, "it has no port on a bridge");
         }
-        if demand == Demand::default() {
-            self.note(done, Priority::Debug, "it has no port on a bridge");
+        for (outcome, target) in outcomes.into_iter().zip(demand.targets) {
+            if !outcome.is_met() {
+                done.unmet
+                    .push(self.call.port(&outcome, &target.wanted).message);
+            }
+            done.notes.push(Note::Port(outcome, target.wanted));
         }
     }
 }
