@@ -37,6 +37,12 @@ fn inside() {
     sh("ip link set lo up");
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name);
+    // A line that the audit has something to say of.
+    std::fs::write(path("fstab"), "10.50.1.70:/vms /mnt/nas nfs defaults 0 0\n").unwrap();
+    sh(&format!(
+        "test -e /etc/fstab || : > /etc/fstab; mount --bind {} /etc/fstab",
+        path("fstab").display()
+    ));
     let site = "[switches.sw-01]\ncaptures = [\"sw-01.txt\"]\n";
     std::fs::write(path("site.toml"), site).unwrap();
     std::fs::write(path("sw-01.txt"), capture(100)).unwrap();
@@ -72,10 +78,16 @@ fn inside() {
         .map(|r| r.event.subject.as_str())
         .collect();
     assert_eq!(gone, ["fstab/missing-nofail /mnt/never"]);
-    for new in all.iter().filter(|r| r.event.kind == Kind::FindingNew) {
-        assert!(
-            new.event.severity >= Severity::Info && !new.event.evidence.is_empty(),
-            "{new:?}"
-        );
-    }
+    let new = all.iter().find(|r| {
+        r.event.kind == Kind::FindingNew && r.event.subject.starts_with("fstab/missing-nofail ")
+    });
+    let new = &new.unwrap().event;
+    assert!(
+        new.severity > Severity::Info,
+        "news since the audit before: {new:?}"
+    );
+    assert!(
+        new.evidence.iter().any(|e| e.file == "/etc/fstab"),
+        "{new:?}"
+    );
 }

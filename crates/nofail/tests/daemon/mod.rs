@@ -67,11 +67,7 @@ impl Daemon {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let mut daemon = Self {
-            child,
-            db,
-            after,
-        };
+        let mut daemon = Self { child, db, after };
         daemon.next(Kind::DaemonStarted, "nofail");
         daemon
     }
