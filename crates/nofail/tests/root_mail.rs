@@ -243,15 +243,15 @@ fn inside() {
         eventually(subject, || read("tls.txt").contains(subject).then_some(()));
     };
     come("/mnt/second");
-    dns_server.kill().unwrap();
-    dns_server.wait().unwrap();
-    daemon.record(Kind::MountStale, "/mnt/third");
-    come("/mnt/third");
     daemon.record(Kind::MountHealthy, "/mnt/first");
     eventually("the end is told", || {
         let over = |m: &String| m.contains("Subject: [kvm-01] over: /mnt/first");
         mails("started").into_iter().find(over)
     });
+    dns_server.kill().unwrap();
+    dns_server.wait().unwrap();
+    daemon.record(Kind::MountStale, "/mnt/third");
+    come("/mnt/third");
     drop(daemon);
     for server in &mut servers {
         server.kill().unwrap();

@@ -66,7 +66,8 @@ fn inside() {
         "chmod 600 {0}/upsd.*; export NUT_CONFPATH={0} NUT_STATEPATH=/run/nut",
         dir.path().display()
     );
-    let drivers = "PATH=$PATH:/lib/nut:/usr/lib/nut";
+    // Debian's own upsd is a script that asks /etc/nut first.
+    let drivers = "PATH=/lib/nut:/usr/lib/nut:$PATH";
     sh(&format!(
         "{conf}; {drivers}; dummy-ups -a lab -u root; upsd -u root"
     ));

@@ -34,6 +34,13 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            for told in self.events(0).iter().rev().take(60) {
+                let event = &told.event;
+                let kind = event.kind.name();
+                eprintln!("{} {kind} {}: {}", told.id, event.subject, event.message);
+            }
+        }
     }
 }
 
@@ -42,6 +49,8 @@ impl Daemon {
     /// until it watches.
     pub fn start(directory: &Path, variables: &[(&str, &Path)]) -> Self {
         let db = directory.join("events.db");
+        // An earlier daemon's start is not the one that is waited for.
+        let after = events(&db, 0).iter().map(|r| r.id).max().unwrap_or(0);
         let child = Command::new(env!("CARGO_BIN_EXE_nofail"))
             .arg("watch")
             .arg("--config")
@@ -58,30 +67,25 @@ impl Daemon {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let mut daemon = Self {
-            child,
-            db,
-            after: 0,
-        };
+        let mut daemon = Self { child, db, after };
         daemon.next(Kind::DaemonStarted, "nofail");
         daemon
     }
 
     /// Events after a number.
     pub fn events(&self, after: i64) -> Vec<Recorded> {
-        let query = Query {
-            after: Some(after),
-            ..Query::default()
-        };
-        Recorder::open_to_read(&self.db)
-            .and_then(|recorder| recorder.query(&query))
-            .unwrap_or_default()
+        events(&self.db, after)
     }
 
     /// The next event of this kind whose subject begins so, among those after the last one that
     /// was waited for.
     pub fn next(&mut self, kind: Kind, subject: &str) -> Event {
-        let found = eventually(&format!("{kind:?} of {subject}"), || {
+        self.next_within(kind, subject, 60)
+    }
+
+    /// The same within so many seconds.
+    pub fn next_within(&mut self, kind: Kind, subject: &str, seconds: u64) -> Event {
+        let found = within(&format!("{kind:?} of {subject}"), seconds, || {
             assert!(self.child.try_wait().unwrap().is_none(), "the daemon ended");
             let mut all = self.events(self.after).into_iter();
             all.find(|r| r.event.kind == kind && r.event.subject.starts_with(subject))
@@ -106,14 +110,30 @@ impl Daemon {
     }
 }
 
+/// None where the database is only being made.
+fn events(db: &Path, after: i64) -> Vec<Recorded> {
+    let query = Query {
+        after: Some(after),
+        ..Query::default()
+    };
+    Recorder::open_to_read(db)
+        .and_then(|recorder| recorder.query(&query))
+        .unwrap_or_default()
+}
+
+/// Waits a minute until something is there.
+pub fn eventually<T>(what: &str, check: impl FnMut() -> Option<T>) -> T {
+    within(what, 60, check)
+}
+
 /// Waits until something is there.
-pub fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+pub fn within<T>(what: &str, seconds: u64, mut check: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = check() {
             return found;
         }
-        assert!(began.elapsed() < Duration::from_secs(60), "{what}");
+        assert!(began.elapsed() < Duration::from_secs(seconds), "{what}");
         std::thread::sleep(Duration::from_millis(100));
     }
 }
