@@ -382,8 +382,18 @@ fn add(graph: &mut Graph, member: &Member, members: &[Member], world: &World<'_>
     for path in &plan.requires_mounts_for {
         mounts_for(graph, unit, path, members, true);
     }
+    let mut attempt = attempt::mount(plan, &member.source, world);
+    if attempt.ok
+        && let Some(why) = cannot_be_made(plan, members)
+    {
+        attempt = attempt::Attempt {
+            ok: false,
+            reason: why,
+            ..attempt::Attempt::default()
+        };
+    }
     let node = graph.unit(unit);
-    node.attempt = Some(attempt::mount(plan, &member.source, world));
+    node.attempt = Some(attempt);
     node.droppable = !plan.network;
     if let Some(automount) = plan.automount.as_deref() {
         graph.unit(automount).droppable = true;
@@ -393,6 +403,39 @@ fn add(graph: &mut Graph, member: &Member, members: &[Member], world: &World<'_>
             mounts_for(graph, automount, parent, members, true);
         }
     }
+}
+
+/// systemd makes a missing mount point, and a missing source of a bind mount (systemd.mount(5)); not
+/// on a file system that is mounted read-only, and a fresh tmpfs or ramfs holds nothing yet.
+fn cannot_be_made(plan: &UnitPlan, members: &[Member]) -> Option<String> {
+    if plan.kind == Kind::Swap {
+        return None;
+    }
+    let source = plan.bind.then_some(plan.what.as_str());
+    [Some(plan.mount_point.as_str()), source]
+        .into_iter()
+        .flatten()
+        .find_map(|path| {
+            let below = |other: &&Member| {
+                let other = &other.plan;
+                other.kind == Kind::Mount
+                    && other.unit.is_some()
+                    && other.mount_point != path
+                    && escape::within(path, &other.mount_point)
+            };
+            let on = members
+                .iter()
+                .filter(|other| !other.masked)
+                .filter(below)
+                .max_by_key(|other| other.plan.mount_point.len())?;
+            let empty = matches!(on.plan.fstype.as_str(), "tmpfs" | "ramfs") && !on.plan.bind;
+            (empty && options::yes(&on.plan.options, "ro", "rw")).then(|| {
+                format!(
+                    "{path} cannot be made: {} is empty and mounted read-only",
+                    on.plan.mount_point
+                )
+            })
+        })
 }
 
 fn parent(path: &str) -> Option<&str> {
