@@ -235,15 +235,26 @@ impl Booting {
 /// from a snapshot and was power-cycled then.
 ///
 /// # Errors
-/// Where no verdict comes within `limit`; the console's text is in the error.
+/// Where no verdict comes and the console has been silent for `limit`; its text is in the error.
 pub fn verdict(machine: &Machine, started: Instant, limit: Duration) -> Result<Verdict> {
-    let deadline = Instant::now() + limit;
+    let mut deadline = Instant::now() + limit;
+    let mut said = 0;
     let mut port = connect(&machine.dir().join("verdict"), deadline)?;
     let mut text = Vec::new();
     let mut block = vec![0; 1 << 16];
     while !text.ends_with(b"LAB-END\n") {
-        let read = read_until(&mut port, &mut block, deadline)
-            .with_context(|| format!("no verdict; console:\n{}", machine.console()))?;
+        let read = match read_until(&mut port, &mut block, deadline) {
+            Ok(read) => read,
+            Err(_) if machine.console().len() > said => {
+                said = machine.console().len();
+                deadline = Instant::now() + limit;
+                continue;
+            }
+            Err(error) => {
+                let console = machine.console();
+                return Err(error.context(format!("no verdict; console:\n{console}")));
+            }
+        };
         if read == 0 {
             anyhow::bail!("QEMU ended; console:\n{}", machine.console());
         }

@@ -54,16 +54,19 @@ pub const ABSENT: [&str; 3] = [
 /// A loop image on the root of every case, an ext4 of 2 MiB.
 pub const IMAGE: &str = "/srv/image.ext4";
 
+/// An image that no case has.
+pub const NO_IMAGE: &str = "/srv/missing.ext4";
+
 /// A directory on the root of every case.
 pub const DIRECTORY: &str = "/srv/data";
 
 /// Where a case is booted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
     /// A machine with the disks of [`DISKS`] and a network.
     Machine,
-    /// A container: binds and file systems without a source only, see [`crate::nspawn`].
+    /// A container: binds, images and file systems without a source, see [`crate::nspawn`].
     Container,
 }
 
@@ -98,12 +101,19 @@ pub fn case(seed: u64, index: u64, reachable: (&str, &str), place: Place) -> Cas
         network: false,
     };
     let mut targets: Vec<String> = Vec::new();
+    let mut on_server: Vec<String> = Vec::new();
     // Each disk is mounted at most once, but for duplicates that are meant.
     let mut free: Vec<usize> = (0..DISKS.len()).collect();
     let lines = 1 + random.below(4);
     for _ in 0..lines {
         let line = match place {
-            Place::Machine => line(&mut random, &mut case, &mut targets, &mut free, reachable),
+            Place::Machine => line(
+                &mut random,
+                &mut case,
+                (&mut targets, &mut on_server),
+                &mut free,
+                reachable,
+            ),
             Place::Container => container_line(&mut random, &mut targets),
         };
         if random.chance(8) {
@@ -122,7 +132,7 @@ pub fn case(seed: u64, index: u64, reachable: (&str, &str), place: Place) -> Cas
 fn line(
     random: &mut Random,
     case: &mut Case,
-    targets: &mut Vec<String>,
+    (targets, on_server): (&mut Vec<String>, &mut Vec<String>),
     free: &mut Vec<usize>,
     (server, server_options): (&str, &str),
 ) -> String {
@@ -190,13 +200,10 @@ fn line(
         }
         88..94 => {
             case.disks = true;
-            let on_top = targets
-                .iter()
-                .rev()
-                .find(|target| target.starts_with("/mnt"));
-            source = match on_top {
+            // The server that answers exports such an image, and of the other nobody can tell.
+            source = match on_server.last() {
                 Some(target) if random.chance(40) => format!("{target}/image.ext4"),
-                _ => random.pick(&[IMAGE, "/srv/missing.ext4"]).to_owned(),
+                _ => random.pick(&[IMAGE, NO_IMAGE]).to_owned(),
             };
             kind = random.pick(&["ext4", "ext4", "xfs"]).to_owned();
             options.push("loop".to_owned());
@@ -216,6 +223,9 @@ fn line(
     } else {
         target(random, targets)
     };
+    if source.contains(":/") && kind.starts_with("nfs") {
+        on_server.push(target.clone());
+    }
     write_line(random, &source, &target, &kind, &options, pass)
 }
 
@@ -223,7 +233,12 @@ fn line(
 fn container_line(random: &mut Random, targets: &mut Vec<String>) -> String {
     let mut options: Vec<String> = Vec::new();
     let (source, kind) = match random.below(100) {
-        0..60 => {
+        0..30 => {
+            options.push("loop".to_owned());
+            let source = random.pick(&[IMAGE, IMAGE, NO_IMAGE]).to_owned();
+            (source, random.pick(&["ext4", "ext4", "auto", "xfs"]))
+        }
+        30..65 => {
             options.push(random.pick(&["bind", "rbind"]).to_owned());
             let earlier =
                 (!targets.is_empty()).then(|| targets[random.below(targets.len())].clone());
@@ -235,7 +250,7 @@ fn container_line(random: &mut Random, targets: &mut Vec<String>) -> String {
             };
             (source.replace(' ', "\\040"), "none")
         }
-        60..90 => (
+        65..90 => (
             random.pick(&["tmpfs", "none"]).to_owned(),
             random.pick(&["tmpfs", "ramfs"]),
         ),

@@ -35,7 +35,7 @@ pub use cable::Cable;
 pub use cold::{ColdBoot, Outcome, Verdict};
 pub use disk::{Content, Disk};
 pub use image::Variant;
-pub use machine::Machine;
+pub use machine::{Frozen, Machine};
 pub use nfs::NfsServer;
 
 /// The lab's front door.

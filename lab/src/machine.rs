@@ -148,17 +148,59 @@ impl Machine {
         })
     }
 
-    /// Waits until commands can be run.
+    /// Waits until commands can be run: as long as the machine tells of progress on its console, and
+    /// `limit` after its last word. A busy host makes a boot long, and a dead one silent.
     ///
     /// # Errors
     /// Where the agent does not answer in time; the console's last lines are in the error.
     pub fn await_agent(&self, limit: Duration) -> Result<()> {
         // QEMU's socket has one visitor at a time.
         *lock(&self.agent) = None;
-        let agent = Agent::connect(self.dir.path(), Instant::now() + limit)
-            .with_context(|| format!("console: {}", tail(&self.console(), 2000)))?;
-        *lock(&self.agent) = Some(agent);
-        Ok(())
+        loop {
+            let said = self.console().len();
+            match Agent::connect(self.dir.path(), Instant::now() + limit) {
+                Ok(agent) => {
+                    *lock(&self.agent) = Some(agent);
+                    return Ok(());
+                }
+                Err(_) if self.alive() && self.console().len() > said => {}
+                Err(error) => {
+                    let console = self.console();
+                    return Err(error.context(format!("console: {}", tail(&console, 2000))));
+                }
+            }
+        }
+    }
+
+    /// The kernel's name for the present boot.
+    ///
+    /// # Errors
+    /// Where the machine does not answer.
+    pub fn boot_id(&self) -> Result<String> {
+        let path = "cat /proc/sys/kernel/random/boot_id";
+        Ok(self.run(path, Duration::from_secs(20))?.stdout)
+    }
+
+    /// Waits for the boot that follows the one named `before`, as after a reboot from inside.
+    ///
+    /// # Errors
+    /// Where the machine neither answers nor tells of progress on its console for four minutes.
+    pub fn await_another_boot(&self, before: &str) -> Result<()> {
+        let (mut said, mut since) = (self.console().len(), Instant::now());
+        loop {
+            self.await_agent(BOOT)?;
+            if self.boot_id().is_ok_and(|id| id != before) {
+                return Ok(());
+            }
+            let now = self.console().len();
+            if now > said {
+                (said, since) = (now, Instant::now());
+            }
+            if since.elapsed() > BOOT {
+                anyhow::bail!("no reboot; console: {}", tail(&self.console(), 2000));
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
     }
 
     /// Runs a shell command as root.
@@ -320,6 +362,34 @@ impl Machine {
         lock(&self.qemu).command(command, arguments)
     }
 
+    /// Stops the machine and keeps it as it is, for any number of machines to go on from: what takes
+    /// a minute to set up is set up once. Disks that were added are not kept.
+    ///
+    /// # Errors
+    /// Where QEMU cannot save its state.
+    pub fn freeze(self) -> Result<Frozen> {
+        let dir = workplace()?;
+        self.save(&dir.path().join("state"))?;
+        self.kill();
+        let disk = dir.path().join("disk.qcow2");
+        std::fs::rename(self.dir.path().join("root.qcow2"), disk)
+            .context("cannot keep the disk")?;
+        Ok(Frozen {
+            dir,
+            image: self.image.clone(),
+            clock: self.clock,
+        })
+    }
+
+    /// From now on QEMU ends where the guest resets or is reset, and [`Self::alive`] tells of it.
+    ///
+    /// # Errors
+    /// Where QEMU refuses it.
+    pub fn end_at_reset(&self) -> Result<()> {
+        self.qemu("set-action", json!({"reboot": "shutdown"}))?;
+        Ok(())
+    }
+
     /// Stops the machine and saves its memory for a snapshot; it is of no use afterwards.
     pub(crate) fn save(&self, file: &Path) -> Result<()> {
         lock(&self.qemu).save(file)
@@ -330,6 +400,33 @@ impl Machine {
         ask(agent
             .as_mut()
             .context("the machine is off or still boots")?)
+    }
+}
+
+/// A machine at one moment, see [`Machine::freeze`].
+#[derive(Debug)]
+pub struct Frozen {
+    dir: TempDir,
+    image: Image,
+    clock: Clock,
+}
+
+impl Frozen {
+    /// A machine that goes on from that moment, in a second or two.
+    ///
+    /// # Errors
+    /// Where both places stay taken, or QEMU fails.
+    pub fn thaw(&self) -> Result<Machine> {
+        let snapshot = Snapshot {
+            image: self.image.clone(),
+            disk: self.dir.path().join("disk.qcow2"),
+            state: self.dir.path().join("state"),
+        };
+        let place = slot(Instant::now() + PLACE)?;
+        let machine = Machine::load(snapshot, place, &[], self.clock)?;
+        lock(&machine.qemu).go_on()?;
+        machine.await_agent(Duration::from_secs(60))?;
+        Ok(machine)
     }
 }
 

@@ -3,7 +3,8 @@
 //! VLAN filtering here).
 //!
 //! A container has no device units, no swap and no file system checks: systemd's generator passes
-//! such lines over there (systemd-fstab-generator(8)), and automounts do not work.
+//! such lines over there (systemd-fstab-generator(8)), and automounts do not work. Images do, on this
+//! machine's loop devices.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -18,33 +19,36 @@ use crate::process::{Guard, Guarded};
 use crate::tools;
 
 /// Files of every container: path, mode, content.
-const FILES: [(&str, u32, &str); 3] = [
+const FILES: [(&str, u32, &[u8]); 3] = [
     (
         "/etc/systemd/system/lab-verdict.service",
         0o644,
-        include_str!("guest/lab-verdict.service"),
+        include_bytes!("guest/lab-verdict.service"),
     ),
     (
         "/usr/local/sbin/lab-verdict",
         0o755,
-        include_str!("guest/lab-verdict.sh"),
+        include_bytes!("guest/lab-verdict.sh"),
     ),
     (
         "/etc/systemd/system/sysinit.target.d/lab.conf",
         0o644,
-        "[Unit]\nWants=lab-verdict.service\n",
+        b"[Unit]\nWants=lab-verdict.service\n",
     ),
 ];
 
 /// The NFS client's pipes, for which this machine's kernel has no file system.
 const NO_CLIENT: &str = "run-rpc_pipefs.mount";
 
+/// How many loop devices a container is given.
+const LOOPS: u32 = 8;
+
 /// Boots the plain image's root with these files (path, content) over it, until systemd has no more
 /// to do. The root is read only; what the boot writes is thrown away.
 ///
 /// # Errors
 /// Where no verdict comes within `limit`; this takes root.
-pub fn boot(files: &[(&str, &str)], limit: Duration) -> Result<Verdict> {
+pub fn boot(files: &[(&str, &[u8])], limit: Duration) -> Result<Verdict> {
     tools::require(&["/usr/bin/systemd-nspawn", "/usr/bin/script"])?;
     let root = rootfs(Variant::Plain)?;
     let dir = tempfile::Builder::new()
@@ -64,7 +68,14 @@ pub fn boot(files: &[(&str, &str)], limit: Duration) -> Result<Verdict> {
         let file = dir.path().join(number.to_string());
         fs::write(&file, content)?;
         fs::set_permissions(&file, Permissions::from_mode(mode))?;
-        command.push_str(&format!(" --bind-ro='{}:{path}'", file.display()));
+        command.push_str(&format!(" --bind='{}:{path}'", file.display()));
+    }
+    // This machine's loop devices, for images; the kernel frees them at the container's end.
+    let loops = (0..LOOPS).map(|number| format!("/dev/loop{number}"));
+    for device in loops.chain(["/dev/loop-control".to_owned()]) {
+        if Path::new(&device).exists() {
+            command.push_str(&format!(" --bind={device}"));
+        }
     }
     // An empty file masks a unit, as a link to /dev/null does.
     let empty = dir.path().join("empty");

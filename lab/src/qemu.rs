@@ -58,11 +58,8 @@ impl Clock {
     /// QEMU's options: accelerator and processors.
     fn options(self) -> Vec<String> {
         let options: &[&str] = match self {
-            Self::Host => &["-cpu", "max", "-accel", "tcg,thread=multi", "-smp", "2"],
-            // An older processor: emulating AVX and five levels of page tables costs a tenth more.
+            Self::Host => &["-accel", "tcg,thread=multi", "-smp", "2"],
             Self::Counted => &[
-                "-cpu",
-                "Nehalem,+rdrand",
                 "-accel",
                 "tcg,thread=single",
                 "-smp",
@@ -263,6 +260,9 @@ fn arguments(dir: &Path, boot: &Boot<'_>) -> Vec<String> {
         "none",
         "-machine",
         "q35,usb=off,vmport=off",
+        // An older processor: emulating AVX and five levels of page tables costs a tenth more.
+        "-cpu",
+        "Nehalem,+rdrand",
         "-m",
         &memory,
         "-rtc",

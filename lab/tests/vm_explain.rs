@@ -89,27 +89,9 @@ fn who_did_it_and_what_the_host_did() {
 
     // The host is rebooted in good order; libvirt-guests presses the guest's power button.
     run(&host, "virsh start bind-01; sleep 15; sync");
-    let id = |host: &Machine| {
-        let output = host.run(
-            "cat /proc/sys/kernel/random/boot_id",
-            Duration::from_secs(10),
-        );
-        output.ok().filter(|o| o.code == 0).map(|o| o.stdout)
-    };
-    let before = id(&host).unwrap();
+    let before = host.boot_id().unwrap();
     let _ = host.run("systemctl --no-block reboot", Duration::from_secs(10));
-    // Until another boot answers.
-    let clock = std::time::Instant::now();
-    while id(&host).is_none_or(|now| now == before) {
-        assert!(
-            clock.elapsed() < lab::machine::BOOT,
-            "the host did not come back"
-        );
-        std::thread::sleep(Duration::from_secs(3));
-        if id(&host).is_none() {
-            host.await_agent(lab::machine::BOOT).unwrap();
-        }
-    }
+    host.await_another_boot(&before).unwrap();
     run(
         &host,
         "systemctl is-system-running --wait || true; systemctl start libvirtd && virsh list --all",

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use lab::corpus::Series;
+use lab::corpus::{Record, Series};
 use lab::fstabs::Place;
 use lab::{Machine, Variant};
 
@@ -61,6 +61,14 @@ enum Command {
         #[arg(long)]
         nofail: Option<PathBuf>,
     },
+    /// Compares boots made before (the lines that `boots` printed) with what nofail foretells now.
+    Recheck {
+        /// The lines.
+        records: PathBuf,
+        /// The binary.
+        #[arg(long)]
+        nofail: PathBuf,
+    },
     /// Removes all that the lab has cached.
     Clean,
 }
@@ -97,6 +105,16 @@ pub fn run(args: Args) -> Result<()> {
             },
             nofail: nofail.as_deref(),
         }),
+        Command::Recheck { records, nofail } => {
+            let text = std::fs::read_to_string(&records)
+                .with_context(|| format!("cannot read {}", records.display()))?;
+            let mut tally = Tally::default();
+            lab::corpus::again(&text, &nofail, |record| {
+                tally.add(record);
+                Ok(())
+            })?;
+            tally.end()
+        }
         Command::Clean => {
             let dir = lab::cache::directory()?;
             std::fs::remove_dir_all(&dir)
@@ -156,26 +174,46 @@ fn boot(fstab: &Path, console: bool) -> Result<()> {
     Ok(())
 }
 
-fn boots(series: &Series<'_>) -> Result<()> {
-    let (mut done, mut wrong) = (0, 0);
-    lab::corpus::run(series, |record| {
-        done += 1;
-        println!("{}", serde_json::to_string(record)?);
+/// How many boots were as foretold; the others are told at once.
+#[derive(Default)]
+struct Tally {
+    done: usize,
+    wrong: usize,
+}
+
+impl Tally {
+    fn add(&mut self, record: &Record) {
+        self.done += 1;
         for text in &record.disagreements {
             eprintln!("seed {} case {}: {text}", record.seed, record.index);
         }
         if !record.disagreements.is_empty() {
-            wrong += 1;
+            self.wrong += 1;
             eprintln!("{}", record.fstab);
         }
-        eprintln!("{done} of {} booted, {:?}", series.count, record.outcome);
+    }
+
+    fn end(&self) -> Result<()> {
+        let Self { done, wrong } = self;
+        eprintln!("{} of {done} boots were as foretold", done - wrong);
+        anyhow::ensure!(*wrong == 0, "{wrong} of {done} boots were not as foretold");
+        Ok(())
+    }
+}
+
+fn boots(series: &Series<'_>) -> Result<()> {
+    let mut tally = Tally::default();
+    lab::corpus::run(series, |record| {
+        println!("{}", serde_json::to_string(record)?);
+        tally.add(record);
+        let (done, count) = (tally.done, series.count);
+        eprintln!("{done} of {count} booted, {:?}", record.outcome);
         Ok(())
     })?;
-    if series.nofail.is_some() {
-        eprintln!("{} of {done} boots were as foretold", done - wrong);
-        anyhow::ensure!(wrong == 0, "{wrong} of {done} boots were not as foretold");
+    match series.nofail {
+        Some(_) => tally.end(),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn shell(variant: Variant, put: &[PathBuf]) -> Result<()> {

@@ -126,7 +126,11 @@ pub(super) fn mount(plan: &UnitPlan, source: &str, world: &World<'_>) -> Attempt
         return Attempt::ok("the root is mounted before systemd reads fstab");
     }
     let limit = seconds(plan.timeout);
-    if escape::is_device_path(&plan.what) && !plan.bind {
+    if (escape::is_device_path(&plan.what) || plan.looped) && !plan.bind {
+        // An image has no device unit that would be waited for.
+        if plan.looped && world.conditions.source_listed(source, &plan.what).is_some() {
+            return Attempt::fails(0.0, format!("{source} is not there"));
+        }
         return local(plan, source, world);
     }
     if plan.kind == Kind::Swap || plan.bind || fstype::is_virtual(&plan.fstype) {

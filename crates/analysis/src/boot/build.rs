@@ -385,8 +385,18 @@ fn add(graph: &mut Graph, member: &Member, points: &Points<'_>, world: &World<'_
     for path in &plan.requires_mounts_for {
         mounts_for(graph, unit, path, points, true);
     }
+    let mut attempt = attempt::mount(plan, &member.source, world);
+    if attempt.ok
+        && let Some(why) = cannot_be_made(plan, points)
+    {
+        attempt = attempt::Attempt {
+            ok: false,
+            reason: why,
+            ..attempt::Attempt::default()
+        };
+    }
     let node = graph.unit(unit);
-    node.attempt = Some(attempt::mount(plan, &member.source, world));
+    node.attempt = Some(attempt);
     node.droppable = !plan.network;
     if let Some(automount) = plan.automount.as_deref() {
         graph.unit(automount).droppable = true;
@@ -398,32 +408,54 @@ fn add(graph: &mut Graph, member: &Member, points: &Points<'_>, world: &World<'_
     }
 }
 
-/// Units by mount point.
-struct Points<'m>(HashMap<&'m str, Vec<&'m str>>);
+/// Mounts by mount point.
+struct Points<'m>(HashMap<&'m str, Vec<&'m Member>>);
 
 impl<'m> Points<'m> {
     fn of(members: &'m [Member]) -> Self {
-        let mut units: HashMap<&str, Vec<&str>> = HashMap::new();
+        let mut mounts: HashMap<&str, Vec<&Member>> = HashMap::new();
         for member in members {
-            if let Some(unit) = member.plan.unit.as_deref()
-                && !member.masked
-                && member.plan.kind == Kind::Mount
-            {
-                units
+            if member.plan.unit.is_some() && !member.masked && member.plan.kind == Kind::Mount {
+                mounts
                     .entry(&member.plan.mount_point)
                     .or_default()
-                    .push(unit);
+                    .push(member);
             }
         }
-        Self(units)
+        Self(mounts)
     }
+}
+
+/// systemd makes a missing mount point, and a missing source of a bind mount (systemd.mount(5)); not
+/// on a file system that is mounted read-only, and a fresh tmpfs or ramfs holds nothing yet.
+fn cannot_be_made(plan: &UnitPlan, points: &Points<'_>) -> Option<String> {
+    if plan.kind == Kind::Swap {
+        return None;
+    }
+    let source = plan.bind.then_some(plan.what.as_str());
+    [Some(plan.mount_point.as_str()), source]
+        .into_iter()
+        .flatten()
+        .find_map(|path| {
+            let on = path::ancestors(path)
+                .skip(1)
+                .find_map(|point| points.0.get(point)?.last())?;
+            let empty = matches!(on.plan.fstype.as_str(), "tmpfs" | "ramfs") && !on.plan.bind;
+            (empty && options::yes(&on.plan.options, "ro", "rw")).then(|| {
+                format!(
+                    "{path} cannot be made: {} is empty and mounted read-only",
+                    on.plan.mount_point
+                )
+            })
+        })
 }
 
 /// `RequiresMountsFor=`: every mount on the way to the path, itself included.
 fn mounts_for(graph: &mut Graph, unit: &str, path: &str, points: &Points<'_>, requires: bool) {
     let path = path::simplify(path);
     let on_the_way = path::ancestors(&path).filter_map(|point| points.0.get(point));
-    for &name in on_the_way.flatten().filter(|name| **name != unit) {
+    let names = on_the_way.flatten().filter_map(|m| m.plan.unit.as_deref());
+    for name in names.filter(|name| *name != unit) {
         graph.after(unit, name);
         // tmp.mount is the one that systemd only orders after.
         if requires && name != "tmp.mount" {

@@ -40,12 +40,7 @@ pub fn start(dir: &Path, serial: bool) -> (Server, u16) {
 }
 
 /// The same at an address, in a network namespace.
-pub fn start_at(
-    dir: &Path,
-    serial: bool,
-    namespace: Option<&str>,
-    place: (&str, u16),
-) -> Server {
+pub fn start_at(dir: &Path, serial: bool, namespace: Option<&str>, place: (&str, u16)) -> Server {
     launch(dir, serial, namespace, place, "")
 }
 
