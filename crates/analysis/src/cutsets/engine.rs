@@ -76,7 +76,9 @@ pub(crate) fn solve(
                 continue;
             }
             let order = orders.get(&part, *strategy);
-            match attempt(&part, *strategy, order, solved, options, budget, events, coherent)? {
+            match attempt(
+                &part, *strategy, order, solved, options, budget, events, coherent,
+            )? {
                 Ok(mut result) => {
                     result.part = part;
                     return Ok(result);
