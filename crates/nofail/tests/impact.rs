@@ -132,6 +132,36 @@ fn a_wrong_name_is_met_with_a_better_one() {
         String::from_utf8(output.stderr).unwrap()
     };
     assert!(error("advise wirless").contains("did you mean service:wireless?"));
+    // Its BMC has the same name; a person who asks for the blast radius means the host.
+    assert!(error("blast kvm01").contains("did you mean host:kvm-01?"));
     assert!(error("blast enp65s0f0x").contains("no component"));
     assert!(error("reboot-check nas-01").contains("kvm-01, kvm-02"));
+}
+
+#[test]
+fn of_a_host_that_was_not_read_nothing_is_said_to_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = dir.path().join("site.toml");
+    let text = format!(
+        "[hosts.kvm-01]\nsnapshot = \"{EXAMPLES}/incident-2026-04-13/kvm-01.json\"\n\
+         [hosts.kvm-09]\nsnapshot = \"kvm-09.json\"\n"
+    );
+    std::fs::write(&site, text).unwrap();
+    let run = |format: &str| {
+        Command::new(env!("CARGO_BIN_EXE_nofail"))
+            .args(["blast", "kvm-09", "--format", format, "--site"])
+            .arg(&site)
+            .output()
+            .unwrap()
+    };
+    let output = run("human");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("what kvm-09 carries: it was not read"),
+        "{text}"
+    );
+    assert!(!text.contains("comes back"), "{text}");
+    let found: Value = serde_json::from_slice(&run("json").stdout).unwrap();
+    assert_eq!(found["not_checked"][0]["host"], "kvm-09");
 }

@@ -7,6 +7,7 @@
 
 pub mod acts;
 pub mod advise;
+pub mod again;
 pub mod blast;
 pub mod faults;
 pub mod order;
@@ -15,5 +16,7 @@ pub mod rise;
 pub mod shared;
 pub mod spread;
 
+#[cfg(test)]
+mod again_tests;
 #[cfg(test)]
 mod tests;

@@ -52,12 +52,11 @@ impl<T: Copy> Names<T> {
             }
             scope = scope.rsplit_once('.').map_or("", |(outer, _)| outer);
         }
-        let global = if reference.contains('.') {
-            &self.by_path
-        } else {
-            &self.public
-        };
-        global.get(reference).copied()
+        let by_path = self.by_path.get(reference);
+        by_path
+            .filter(|_| reference.contains('.'))
+            .or_else(|| self.public.get(reference))
+            .copied()
     }
 }
 

@@ -36,6 +36,23 @@ pub(super) enum Function {
     Uniform,
     /// The mean of a normal or log-normal deviate: its first argument.
     FirstIsMean,
+    /// The mean of a log-normal deviate given by its underlying normal one: mu and sigma.
+    LogNormal,
+    /// The mean of a gamma deviate: shape times scale.
+    Gamma,
+    /// The mean of a beta deviate: alpha and beta.
+    Beta,
+    /// A component that is tested at intervals and repaired at once: failure rate, interval, time
+    /// of the first test, time.
+    PeriodicTest,
+    Floor,
+    Ceiling,
+    Modulo,
+    Sine,
+    Cosine,
+    Tangent,
+    /// If the first is not 0, the second, else the third.
+    Choose,
 }
 
 /// One expression; arguments have smaller numbers.
@@ -80,7 +97,19 @@ impl Expr {
             "Weibull" => (F::Weibull, 4, 4),
             "uniform-deviate" => (F::Uniform, 2, 2),
             "normal-deviate" => (F::FirstIsMean, 2, 2),
+            "lognormal-deviate" if args.len() == 2 => (F::LogNormal, 2, 2),
             "lognormal-deviate" => (F::FirstIsMean, 3, 3),
+            "gamma-deviate" => (F::Gamma, 2, 2),
+            "beta-deviate" => (F::Beta, 2, 2),
+            // With more arguments it has a test with repairs of its own: not evaluated.
+            "periodic-test" => (F::PeriodicTest, 4, 4),
+            "floor" => (F::Floor, 1, 1),
+            "ceil" => (F::Ceiling, 1, 1),
+            "mod" => (F::Modulo, 2, 2),
+            "sin" => (F::Sine, 1, 1),
+            "cos" => (F::Cosine, 1, 1),
+            "tan" => (F::Tangent, 1, 1),
+            "ite" => (F::Choose, 3, 3),
             _ => return Expr::Unknown,
         };
         if args.len() < least || args.len() > most {
@@ -116,33 +145,80 @@ impl Table {
             })
     }
 
-    /// The value of an expression; none if it is unknown, circular or not a finite number.
-    pub fn evaluate(&self, id: ExprId, mission_time: f64) -> Option<f64> {
-        self.evaluate_at(id, mission_time, 0)
+    /// The values of some expressions; none where one is unknown, circular or not a finite number.
+    pub fn evaluate(&self, ids: &[Option<ExprId>], mission_time: f64) -> Vec<Option<f64>> {
+        let mut known = vec![State::Open; self.expressions.len()];
+        ids.iter()
+            .map(|id| self.value((*id)?, mission_time, &mut known))
+            .collect()
     }
 
-    fn evaluate_at(&self, id: ExprId, mission_time: f64, depth: usize) -> Option<f64> {
-        // Deeper than any expression that a person writes, or a circle of parameters.
-        if depth > 500 {
-            return None;
+    /// One value. Each expression is evaluated once, however many refer to it, and depth costs no
+    /// stack.
+    fn value(&self, id: ExprId, mission_time: f64, known: &mut [State]) -> Option<f64> {
+        let mut stack = vec![id];
+        while let Some(&at) = stack.last() {
+            let (here, waiting) = (at.0 as usize, stack.len());
+            match known[here] {
+                State::Done(_) => {
+                    stack.pop();
+                    continue;
+                }
+                State::Open => {
+                    known[here] = State::Waiting;
+                    let open = |id: &&ExprId| matches!(known[id.0 as usize], State::Open);
+                    stack.extend(self.arguments(at).iter().filter(open));
+                }
+                State::Waiting => {}
+            }
+            if stack.len() == waiting {
+                known[here] = State::Done(self.apply(at, mission_time, known));
+                stack.pop();
+            }
         }
-        let value = match &self.expressions.get(id.0 as usize)?.0 {
+        match known[id.0 as usize] {
+            State::Done(value) => value,
+            _ => None,
+        }
+    }
+
+    fn arguments(&self, id: ExprId) -> &[ExprId] {
+        match &self.expressions[id.0 as usize].0 {
+            Expr::Call { args, .. } => args,
+            Expr::Parameter {
+                target: Some(target),
+                ..
+            } => std::slice::from_ref(target),
+            _ => &[],
+        }
+    }
+
+    /// The value of an expression whose arguments are done; one that still waits is a circle.
+    fn apply(&self, id: ExprId, mission_time: f64, known: &[State]) -> Option<f64> {
+        let done = |id: &ExprId| match known[id.0 as usize] {
+            State::Done(value) => value,
+            _ => None,
+        };
+        let value = match &self.expressions[id.0 as usize].0 {
             Expr::Number(value) => *value,
             Expr::MissionTime => mission_time,
             Expr::Unknown => return None,
-            Expr::Parameter { target, .. } => {
-                self.evaluate_at((*target)?, mission_time, depth + 1)?
-            }
+            Expr::Parameter { target, .. } => done(target.as_ref()?)?,
             Expr::Call { function, args } => {
-                let values: Option<Vec<f64>> = args
-                    .iter()
-                    .map(|&arg| self.evaluate_at(arg, mission_time, depth + 1))
-                    .collect();
+                let values: Option<Vec<f64>> = args.iter().map(done).collect();
                 apply(*function, &values?)
             }
         };
         value.is_finite().then_some(value)
     }
+}
+
+/// How far an expression's evaluation is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum State {
+    Open,
+    Waiting,
+    Done(Option<f64>),
 }
 
 /// Applies a function; the number of values was checked when the expression was made.
@@ -177,5 +253,34 @@ fn apply(function: Function, v: &[f64]) -> f64 {
         }
         Function::Uniform => f64::midpoint(v[0], v[1]),
         Function::FirstIsMean => v[0],
+        Function::LogNormal => (v[0] + v[1] * v[1] / 2.0).exp(),
+        Function::Gamma => v[0] * v[1],
+        Function::Beta => v[0] / (v[0] + v[1]),
+        Function::PeriodicTest => {
+            let (rate, interval, first, time) = (v[0], v[1], v[2], v[3]);
+            // Just before a test the component has run for a whole interval, not for none.
+            let since = if time <= first {
+                time
+            } else {
+                match (time - first) % interval {
+                    0.0 => interval,
+                    since => since,
+                }
+            };
+            -(-rate * since).exp_m1()
+        }
+        Function::Floor => v[0].floor(),
+        Function::Ceiling => v[0].ceil(),
+        Function::Modulo => v[0] % v[1],
+        Function::Sine => v[0].sin(),
+        Function::Cosine => v[0].cos(),
+        Function::Tangent => v[0].tan(),
+        Function::Choose => {
+            if v[0] == 0.0 {
+                v[2]
+            } else {
+                v[1]
+            }
+        }
     }
 }

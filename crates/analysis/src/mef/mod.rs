@@ -138,13 +138,11 @@ impl Model {
     /// The probability of each basic event after `mission_time` hours; none where the model gives
     /// no expression or one that is not understood.
     pub fn probabilities(&self, mission_time: f64) -> Vec<Option<f64>> {
-        self.event_expressions
-            .iter()
-            .map(|&id| {
-                let value = self.expressions.evaluate(id?, mission_time)?;
-                (0.0..=1.0).contains(&value).then_some(value)
-            })
-            .collect()
+        let values = self
+            .expressions
+            .evaluate(&self.event_expressions, mission_time);
+        let probability = |value: Option<f64>| value.filter(|v| (0.0..=1.0).contains(v));
+        values.into_iter().map(probability).collect()
     }
 }
 

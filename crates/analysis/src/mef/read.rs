@@ -303,13 +303,10 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
+    /// A name. The format keeps the dot for paths; other programs write names such as `P-1.A` all
+    /// the same, and as long as none of them is another's path, they are as good as any.
     fn name<'n>(&self, node: Element<'n, '_>) -> Result<&'n str, MefError> {
-        let name = self.attribute(node, "name")?;
-        if name.contains('.') {
-            let message = format!("the name {name:?} holds a dot, which separates paths");
-            return self.fail(node, message);
-        }
-        Ok(name)
+        self.attribute(node, "name")
     }
 
     fn role(&self, node: Element<'_, '_>, inherited: bool) -> Result<bool, MefError> {

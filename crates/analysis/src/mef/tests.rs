@@ -265,6 +265,68 @@ fn probabilities_are_evaluated() {
                <system-mission-time/></GLM>";
     // 0.25 in the long run, 0.5 at the start: 0.25 + 0.25 * exp(-0.04 * 100).
     assert!((event(glm).unwrap() - (0.25 + 0.25 * (-4.0f64).exp())).abs() < 1e-15);
+    let number = |value: f64| format!("<float value='{value}'/>");
+    let call = |tag: &str, args: &[f64]| {
+        let args: String = args.iter().map(|&v| number(v)).collect();
+        event(&format!("<{tag}>{args}</{tag}>")).unwrap()
+    };
+    let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12, "{found}");
+    near(call("lognormal-deviate", &[0.1, 3.0, 0.95]), 0.1);
+    near(call("lognormal-deviate", &[-2.0, 1.0]), (-1.5f64).exp());
+    near(call("gamma-deviate", &[2.0, 0.1]), 0.2);
+    near(call("beta-deviate", &[1.0, 3.0]), 0.25);
+    near(
+        call("Weibull", &[50.0, 2.0, 10.0, 60.0]),
+        1.0 - (-1.0f64).exp(),
+    );
+    near(call("uniform-deviate", &[0.1, 0.3]), 0.2);
+    near(call("ite", &[0.0, 0.1, 0.2]), 0.2);
+    // Tested every 30 hours from hour 10 on: at 100 just before a test, at 105 five hours after one.
+    let tested = |time| call("periodic-test", &[0.01, 30.0, 10.0, time]);
+    near(tested(5.0), 1.0 - (-0.05f64).exp());
+    near(tested(100.0), 1.0 - (-0.3f64).exp());
+    near(tested(105.0), 1.0 - (-0.05f64).exp());
+}
+
+/// Each parameter refers twice to the one before: 2 to the 200th terms, were they written out.
+#[test]
+fn parameters_that_share_are_evaluated_once() {
+    let mut chain =
+        "<define-parameter name='p0'><float value='1e-70'/></define-parameter>".to_owned();
+    for i in 1..200 {
+        let before = format!("<parameter name='p{}'/>", i - 1);
+        chain += &format!(
+            "<define-parameter name='p{i}'><add>{before}{before}</add></define-parameter>"
+        );
+    }
+    let text = format!(
+        "<opsa-mef><define-fault-tree name='t'><define-gate name='g'><event name='a'/>\
+         </define-gate></define-fault-tree><model-data><define-basic-event name='a'>\
+         <parameter name='p199'/></define-basic-event>{chain}</model-data></opsa-mef>"
+    );
+    let found = one(&text).unwrap().probabilities(1.0)[0].unwrap();
+    assert!(
+        (found / (1e-70 * 2f64.powi(199)) - 1.0).abs() < 1e-9,
+        "{found}"
+    );
+}
+
+#[test]
+fn names_may_hold_dots() {
+    let text = "<opsa-mef>\
+         <define-fault-tree name='plant.1'><define-gate name='top.a'><and>\
+         <gate name='P-1.A'/><basic-event name='x.y'/></and></define-gate></define-fault-tree>\
+         <define-fault-tree name='t'><define-gate name='P-1.A'><or><event name='x.z'/>\
+         <event name='x.y'/></or></define-gate></define-fault-tree>\
+         <model-data><define-basic-event name='x.y'/><define-basic-event name='x.z'/></model-data>\
+         </opsa-mef>";
+    assert_eq!(sets(text), [vec!["x.y"]]);
+    // A name that is the path of another is refused, with both places.
+    let twice = "<opsa-mef><define-fault-tree name='t'><define-gate name='a'><event name='t.a'/>\
+         </define-gate></define-fault-tree><model-data><define-basic-event name='t.a'/>\
+         </model-data></opsa-mef>";
+    let error = one(twice).unwrap_err().to_string();
+    assert!(error.contains("already defined"), "{error}");
 }
 
 #[test]

@@ -93,6 +93,15 @@ pub struct Why {
     pub evidence: Option<Box<Evidence>>,
 }
 
+/// What [`Graph::replace_host`] wrote anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replaced {
+    /// The components whose needs were taken away or given, sorted.
+    pub changed: Vec<Index>,
+    /// What they needed before, sorted.
+    pub needed: Vec<Index>,
+}
+
 /// The graph.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {

@@ -15,7 +15,8 @@ Examples:
   nofail blast kvm-01 nas-01 --site site.toml --why  both at once, with the evidence
   nofail blast bind-01 --now --site site.toml        as things stand: guests that are off stay off
 
-Exit code: 0 nothing else is lost, 1 something is, 2 could not run.")]
+Exit code: 0 nothing else is lost, 1 something is, 2 could not run (or nothing is known of what
+fails: a host that was not read).")]
 pub struct Args {
     /// What fails: `kvm-01`, `nas-01`, `guest:bind-01`, `power:ups-a`.
     #[arg(required = true, value_name = "COMPONENT")]
@@ -56,6 +57,11 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
             args.common.why,
         ))?,
     }
+    let known = model.unread(&failed).is_empty();
     let more = blast.lost.falls().len() > failed.len() || !blast.stays_lost.is_empty();
-    Ok(if more { Exit::Found } else { Exit::Good })
+    Ok(match (more, known) {
+        (true, _) => Exit::Found,
+        (false, true) => Exit::Good,
+        (false, false) => Exit::Failed,
+    })
 }

@@ -80,6 +80,25 @@ impl Model {
             .collect()
     }
 
+    /// Those of some components that are hosts of which nothing was read, each with the reason:
+    /// what they carry is not known, beyond what site.toml says.
+    pub fn unread(&self, of: &[Index]) -> Vec<(&str, &str)> {
+        let mut unread = Vec::new();
+        for component in of.iter().map(|i| self.graph.component(*i)) {
+            let read = self.estate.hosts.iter().any(|h| h.host == component.name);
+            if component.kind != Kind::Host || read {
+                continue;
+            }
+            let why = self.estate.not_read.iter();
+            let why = why.filter(|n| n.host == component.name).map(|n| &n.reason);
+            let reason = why
+                .last()
+                .map_or("site.toml alone names it", String::as_str);
+            unread.push((component.name.as_str(), reason));
+        }
+        unread
+    }
+
     /// The one component that a person names: `bind-01`, or `guest:bind-01`. `first` are kinds
     /// that win where a bare name fits several.
     ///
@@ -98,7 +117,10 @@ impl Model {
         }
         match found.as_slice() {
             [one] => Ok(*one),
-            [] => bail!("no component is called `{name}`{}", self.nearest(name)),
+            [] => bail!(
+                "no component is called `{name}`{}",
+                self.nearest(name, first)
+            ),
             several => bail!(
                 "`{name}` may be {}: give the full name",
                 self.names(several).join(" or ")
@@ -106,18 +128,25 @@ impl Model {
         }
     }
 
-    fn nearest(&self, name: &str) -> String {
+    /// The name most like the one that was typed; among equals one of the kinds `first`.
+    fn nearest(&self, name: &str, first: &[Kind]) -> String {
         let bare = name.split_once(':').map_or(name, |(_, bare)| bare);
         let near = self
             .graph
             .components()
             .iter()
-            .map(|c| (strsim::jaro_winkler(&c.name, bare), c))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
+            .map(|c| {
+                (
+                    strsim::jaro_winkler(&c.name, bare),
+                    first.contains(&c.kind),
+                    c,
+                )
+            })
+            .filter(|(likeness, ..)| *likeness > 0.8)
+            .max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         near.map_or_else(
             || "; `nofail model` lists all".to_owned(),
-            |(_, c)| format!("; did you mean {}?", c.full_name()),
+            |(.., c)| format!("; did you mean {}?", c.full_name()),
         )
     }
 

@@ -30,7 +30,17 @@ pub fn text(model: &Model, failed: &[Index], blast: &Blast, why: bool) -> String
         &format!("{names}: {others} other components go down"),
     );
     parts(&mut out, model, blast, failed, &lost, why);
-    stays(&mut out, model, blast, why);
+    let unread = model.unread(failed);
+    if !unread.is_empty() {
+        heading(&mut out, "Not known");
+        for (host, reason) in &unread {
+            let text = format!("what {host} carries: it was not read ({reason})");
+            item(&mut out, "  ", &text);
+        }
+    }
+    if unread.is_empty() || !blast.stays_lost.is_empty() {
+        stays(&mut out, model, blast, why);
+    }
     if !blast.survives.is_empty() {
         heading(&mut out, "Lives on");
         for (index, left) in &blast.survives {
@@ -76,7 +86,7 @@ fn parts(
             .iter()
             .map(|i| model.graph.component(*i).name.as_str())
             .collect();
-        let label = format!("  {:<10}", kind.name());
+        let label = format!("  {:<9} ", kind.name());
         if why {
             for index in &here {
                 item(out, &label, &model.graph.component(*index).name);

@@ -129,7 +129,7 @@ pub fn text(model: &Model, order: &Order, plan: &Plan, why: bool) -> String {
             if stuck(&index) {
                 notes.push(paint(Style::Yellow, "after the acts by hand"));
             }
-            let mut line = format!("{:<10}{}", component.kind.name(), component.name);
+            let mut line = format!("{:<9} {}", component.kind.name(), component.name);
             if !notes.is_empty() {
                 let _ = write!(
                     line,

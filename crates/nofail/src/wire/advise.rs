@@ -1,5 +1,6 @@
 //! `nofail.advise/1`.
 
+use super::not_checked::{NotChecked, not_checked};
 use crate::cli::graph::Model;
 use crate::render::advise::mend;
 use analysis::impact::advise::Advised;
@@ -8,12 +9,13 @@ use serde::Serialize;
 
 /// The document.
 #[derive(Debug, Serialize)]
-pub struct Document {
+pub struct Document<'a> {
     schema: &'static str,
     service: String,
     probability: f64,
     known: usize,
     ranked: Vec<Advice>,
+    not_checked: Vec<NotChecked<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -25,9 +27,9 @@ struct Advice {
     mend: &'static str,
 }
 
-impl Document {
+impl<'a> Document<'a> {
     /// Of the advice.
-    pub fn of(model: &Model, service: Index, advised: &Advised) -> Self {
+    pub fn of(model: &'a Model, service: Index, advised: &Advised) -> Self {
         Self {
             schema: "nofail.advise/1",
             service: model.name(service),
@@ -44,6 +46,7 @@ impl Document {
                     mend: mend(model.graph.component(a.index).kind),
                 })
                 .collect(),
+            not_checked: not_checked(model),
         }
     }
 }

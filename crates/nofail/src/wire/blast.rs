@@ -1,6 +1,7 @@
 //! `nofail.blast/1`.
 
 use super::model::Need;
+use super::not_checked::{NotChecked, not_checked};
 use crate::cli::graph::Model;
 use analysis::impact::blast::{Blast, Reason};
 use model::graph::Index;
@@ -13,6 +14,7 @@ pub struct Document<'a> {
     failed: Vec<String>,
     #[serde(flatten)]
     radius: Radius<'a>,
+    not_checked: Vec<NotChecked<'a>>,
 }
 
 /// A blast radius, as `reboot-check` has it too.
@@ -94,6 +96,7 @@ impl<'a> Document<'a> {
             schema: "nofail.blast/1",
             failed: model.names(failed),
             radius: Radius::of(model, blast),
+            not_checked: not_checked(model),
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod guard;
 pub mod hook;
 pub mod model;
 pub mod net;
+pub mod not_checked;
 pub mod order;
 pub mod plans;
 pub mod reboot_check;

@@ -1,6 +1,7 @@
 //! `nofail.order/1`.
 
 use super::model::Need;
+use super::not_checked::{NotChecked, not_checked};
 use crate::cli::graph::Model;
 use crate::render::order::{Plan, act, ready};
 use analysis::impact::acts;
@@ -21,6 +22,7 @@ pub struct Document<'a> {
     acts: Vec<Act<'a>>,
     fewest: bool,
     emergency: Vec<Emergency<'a>>,
+    not_checked: Vec<NotChecked<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -96,6 +98,7 @@ impl<'a> Document<'a> {
                 .iter()
                 .map(|(host, cause)| Emergency { host, cause })
                 .collect(),
+            not_checked: not_checked(model),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `nofail.reboot-check/1`.
 
 use super::blast::Radius;
+use super::not_checked::{NotChecked, not_checked};
 use crate::cli::graph::Model;
 use analysis::impact::reboot::{Check, Verdict};
 use serde::Serialize;
@@ -15,6 +16,7 @@ pub struct Document<'a> {
     instead: &'a [String],
     #[serde(flatten)]
     radius: Radius<'a>,
+    not_checked: Vec<NotChecked<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -45,6 +47,7 @@ impl<'a> Document<'a> {
             reasons: check.reasons.iter().map(reason).collect(),
             instead: &check.instead,
             radius: Radius::of(model, &check.blast),
+            not_checked: not_checked(model),
         }
     }
 }

@@ -1,14 +1,16 @@
 //! `nofail.shared/1`.
 
+use super::not_checked::{NotChecked, not_checked};
 use crate::cli::graph::Model;
 use crate::cli::shared::{self, Answer};
 use serde::Serialize;
 
 /// The document.
 #[derive(Debug, Serialize)]
-pub struct Document {
+pub struct Document<'a> {
     schema: &'static str,
     groups: Vec<Group>,
+    not_checked: Vec<NotChecked<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,9 +48,9 @@ impl Regime {
     }
 }
 
-impl Document {
+impl<'a> Document<'a> {
     /// Of the answers.
-    pub fn of(model: &Model, answers: &[Answer]) -> Self {
+    pub fn of(model: &'a Model, answers: &[Answer]) -> Self {
         let group = |a: &Answer| {
             let clauses = model.graph.clauses(a.group);
             Group {
@@ -67,6 +69,7 @@ impl Document {
         Self {
             schema: "nofail.shared/1",
             groups: answers.iter().map(group).collect(),
+            not_checked: not_checked(model),
         }
     }
 }

@@ -6,7 +6,7 @@ mod site;
 mod storage;
 
 use super::lookup::{Definition, Lookup};
-use super::{Graph, Kind, Why};
+use super::{Graph, Kind, Replaced, Why};
 use crate::Estate;
 use facts::{Evidence, Snapshot};
 use std::collections::HashSet;
@@ -59,9 +59,11 @@ impl Graph {
     /// site.toml and the order of hosts must be those that the graph was built with; groups and
     /// services follow site.toml, not the snapshots. A host that the estate does not have changes
     /// nothing.
-    pub fn replace_host(&mut self, estate: &Estate, host: &str) {
+    ///
+    /// Returns what was written anew: the start of every analysis of the change.
+    pub fn replace_host(&mut self, estate: &Estate, host: &str) -> Replaced {
         let Some(position) = estate.hosts.iter().position(|h| h.host == host) else {
-            return;
+            return Replaced::default();
         };
         let mut again = vec![position];
         for guest in self.redefine(position, &estate.hosts[position]) {
@@ -71,19 +73,35 @@ impl Graph {
         again.sort_unstable();
         again.dedup();
         let mut cleared = Vec::new();
+        let mut replaced = Replaced::default();
         for &position in &again {
-            cleared.extend(self.clear_host(&estate.hosts[position].host));
+            let host = &estate.hosts[position].host;
+            for index in self.owned.get(host).into_iter().flatten() {
+                let members = self.clauses[index.get()].iter().flat_map(|c| &c.members);
+                replaced.needed.extend(members);
+            }
+            cleared.extend(self.clear_host(host));
         }
         for &position in &again {
             host::add(self, estate, &estate.hosts[position]);
         }
         // A guest that no host defines any more is what site.toml says of it.
-        for index in cleared {
+        for &index in &cleared {
             if self.component(index).kind == Kind::Guest {
                 let name = self.component(index).name.clone();
                 site::unread_guest(self, estate, &name);
             }
         }
+        replaced.changed = cleared;
+        for &position in &again {
+            let owned = self.owned.get(&estate.hosts[position].host);
+            replaced.changed.extend(owned.into_iter().flatten());
+        }
+        for list in [&mut replaced.changed, &mut replaced.needed] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        replaced
     }
 
     /// Takes over one host's definitions of guests. Returns the guests that several hosts define,
