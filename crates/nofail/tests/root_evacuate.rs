@@ -412,7 +412,7 @@ fn hold_live() {
 }
 
 fn trouble() {
-    start(110);
+    start(250);
     images(60);
     guest("");
     let before = definition();

@@ -120,7 +120,8 @@ pub fn refused(kept: &Kept, guest: &str, snapshot: &Snapshot) -> Vec<Refusal> {
         ),
     }
     let copy = snapshot.images.files.iter().find(|i| i.path == disk.to);
-    if !copy.is_some_and(|image| image.size.known().is_some_and(|size| *size > 0)) {
+    let size = copy.and_then(|image| image.size.known().copied());
+    if size.unwrap_or(0) == 0 {
         push(
             format!("the copy {} was not seen", disk.to),
             "nothing is removed before it is".to_owned(),
