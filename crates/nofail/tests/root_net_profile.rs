@@ -23,11 +23,12 @@ fn sh(line: &str) {
     assert!(status.unwrap().success(), "{line}");
 }
 
-/// A bridge with an address, and a layer over /etc.
+/// A bridge with an address, a layer over /etc, and nothing in /run that leads to this machine's
+/// systemd.
 fn host(scratch: &Path) {
     let scratch = scratch.display();
     sh(&format!(
-        "mount --make-rprivate /; mount -t tmpfs none {scratch}; mkdir {scratch}/up {scratch}/work; \
+        "mount --make-rprivate /; mount -t tmpfs none /run; mount -t tmpfs none {scratch}; mkdir {scratch}/up {scratch}/work; \
          mount -t overlay overlay -o lowerdir=/etc,upperdir={scratch}/up,workdir={scratch}/work /etc; \
          ip link set lo up; ip link add up0 type veth peer name sw0; ip link add br0 type bridge; \
          ip link set up0 master br0 up; ip address add 10.77.0.2/24 dev br0; \
