@@ -22,6 +22,7 @@ struct Net {
     desk: String,
     dir: tempfile::TempDir,
     sshd: Option<Child>,
+    mounted: Option<String>,
 }
 
 impl Drop for Net {
@@ -39,6 +40,9 @@ impl Drop for Net {
             }
             let _ = Command::new("ip").args(["netns", "del", name]).status();
         }
+        if let Some(state) = &self.mounted {
+            let _ = Command::new("umount").args(["-l", state]).status();
+        }
     }
 }
 
@@ -52,6 +56,11 @@ fn run(line: &str) {
 
 impl Net {
     fn new(tag: &str) -> Self {
+        Self::with(tag, false)
+    }
+
+    /// With the state on a file system of its own, mounted before anybody has a view of mounts.
+    fn with(tag: &str, own_disk: bool) -> Self {
         let id = std::process::id();
         let (host, desk) = (format!("nfh-{tag}-{id}"), format!("nfd-{tag}-{id}"));
         let mut net = Self {
@@ -59,6 +68,7 @@ impl Net {
             desk: desk.clone(),
             dir: tempfile::tempdir().unwrap(),
             sshd: None,
+            mounted: None,
         };
         for line in [
             format!("ip netns add {host}"),
@@ -77,6 +87,12 @@ impl Net {
             format!("ip -n {desk} link set sw0 up"),
         ] {
             run(&line);
+        }
+        if own_disk {
+            let state = net.path("state");
+            std::fs::create_dir(&state).unwrap();
+            run(&format!("mount -t tmpfs -o mode=700 none {state}"));
+            net.mounted = Some(state);
         }
         net.start_sshd();
         net
@@ -472,12 +488,9 @@ fn killed_at_any_instant_it_is_old_or_one_rollback_away() {
 /// old state comes back all the same.
 #[test]
 fn a_full_disk_stands_in_nobody_s_way() {
-    let net = Net::new("full");
+    let net = Net::with("full", true);
     let before = net.seen();
     let state = net.path("state");
-    std::fs::create_dir(&state).unwrap();
-    run(&format!("mount -t tmpfs -o mode=700 none {state}"));
-    let _mounted = Mounted(state.clone());
     let file = net.declare(HARMLESS);
     let line = net.nofail(&format!("apply {file} --yes --console --confirm 4s"));
     let mut child = net
@@ -510,15 +523,6 @@ fn a_full_disk_stands_in_nobody_s_way() {
     let end = Instant::now() + Duration::from_secs(10);
     while !net.pids("dead-man").is_empty() && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// A mount of the test, gone when dropped.
-struct Mounted(String);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").args(["-l", &self.0]).status();
     }
 }
 

@@ -185,6 +185,11 @@ fn rounds<'a>(
     for _ in 0..ROUNDS {
         let now = estate.as_ref().unwrap_or(before);
         let mut changed = false;
+        // What was left in the round before may be mended by now, or stand on another line.
+        mended.on_request.clear();
+        mended.refused.clear();
+        mended.by_hand.clear();
+        mended.network.clear();
         for finding in &findings {
             let wanted = wish.rules.iter().any(|rule| rule.id == finding.rule);
             if wanted && !mended.done.contains(&key(finding)) {

@@ -302,10 +302,9 @@ pub fn restore(handle: &Handle, record: &Record) -> Result<(), DeadmanError> {
         Phase::Restoring,
         Phase::RestoreFailed,
     ];
-    match handle.advance(OPEN, Phase::Restoring, None) {
-        Err(error @ RecordError::Phase { .. }) => return Err(error.into()),
-        // Told again below, once everything else is back.
-        Ok(_) | Err(_) => {}
+    // A disk that refuses is told of below, once everything else is back.
+    if let Err(error @ RecordError::Phase { .. }) = handle.advance(OPEN, Phase::Restoring, None) {
+        return Err(error.into());
     }
     let profile = persist::put_back(record, handle);
     let kernel = run::restore_kernel(record, handle);

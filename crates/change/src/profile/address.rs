@@ -282,7 +282,7 @@ fn child(lines: &[&str], (from, to): (usize, usize), above: usize, key: &str) ->
             is_blank(line) || deeper || item
         };
         let mut end = at + 1;
-        while end < to && lines.get(end).is_some_and(|line| inside(line)) {
+        while end < to && lines.get(end).is_some_and(&inside) {
             end += 1;
         }
         while end > at + 1 && lines.get(end - 1).is_some_and(|line| is_blank(line)) {

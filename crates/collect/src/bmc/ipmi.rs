@@ -167,16 +167,20 @@ fn console(said: &str) -> Answer {
     }
 }
 
-/// `11/22/2026 23:47:17`, taken as UTC unless the time zone fits better; `S+ …` is a clock that
-/// was never set, seconds since its start.
+/// `11/22/2026 23:47:17` or `11/22/26 23:47:17 UTC`, taken as UTC unless the time zone fits better;
+/// `S+ …` is a clock that was never set, seconds since its start.
 fn sel_time(said: &str) -> Answer {
     if said.starts_with("S+") || said.contains("Pre-Init") {
         return Answer::bad(format!("its clock was never set ({said})"));
     }
-    // ipmitool 1.8.19 appends the time zone's name.
-    let digits: String = said.chars().take(19).collect();
-    let parsed = jiff::civil::DateTime::strptime("%m/%d/%Y %H:%M:%S", &digits)
-        .ok()
+    // ipmitool 1.8.19 appends the time zone's name, and writes the date as the locale does (%x): in
+    // the C locale with two digits for the year.
+    let mut words = said.split_whitespace();
+    let (date, time) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    let parsed = ["%m/%d/%Y %H:%M:%S", "%m/%d/%y %H:%M:%S"]
+        .iter()
+        .filter(|format| format.contains("%Y") == (date.len() == "11/22/2026".len()))
+        .find_map(|format| jiff::civil::DateTime::strptime(format, format!("{date} {time}")).ok())
         .and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC).ok());
     match parsed {
         // BMCs count local time or UTC, and the log does not say which: whole quarters of an hour
@@ -285,6 +289,10 @@ mod tests {
         };
         assert_eq!(sel_time(&shown(now)).state, State::Good);
         assert_eq!(sel_time(&format!("{} UTC", shown(now))).state, State::Good);
+        let short = now.to_zoned(jiff::tz::TimeZone::UTC);
+        let short = short.strftime("%m/%d/%y %H:%M:%S UTC").to_string();
+        assert_eq!(sel_time(&short).state, State::Good);
+        assert_eq!(sel_time("01/01/20 00:00:00 UTC").state, State::Bad);
         let local = now + jiff::SignedDuration::from_hours(2);
         assert!(sel_time(&shown(local)).seen.contains("local time of +2 h"));
         let off = now + jiff::SignedDuration::from_secs(2000);
