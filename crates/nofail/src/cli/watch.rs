@@ -3,7 +3,6 @@
 use super::{Exit, Format};
 use anyhow::Context;
 use model::Site;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use watch::daemon::{self, Start};
 use watch::{Settings, settings};
@@ -59,7 +58,6 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
         println!("the settings can be used");
         return Ok(Exit::Good);
     }
-    one_heap();
     let host = match &settings.host {
         Some(host) => host.clone(),
         None => host_name()?,
@@ -72,35 +70,6 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
         host,
     })?;
     Ok(Exit::Good)
-}
-
-/// What glibc's allocator is told (mallopt(3)): one heap for all threads, since they mostly sleep,
-/// and what is free goes back to the kernel.
-const HEAP: &[(&str, &str)] = &[
-    ("MALLOC_ARENA_MAX", "1"),
-    ("MALLOC_TRIM_THRESHOLD_", "131072"),
-    ("MALLOC_MMAP_THRESHOLD_", "131072"),
-];
-
-/// glibc reads these at a process's start only, so the daemon is started anew once, as the same
-/// process. Where that fails it goes on with more memory.
-fn one_heap() {
-    if std::env::var_os(HEAP[0].0).is_some() {
-        return;
-    }
-    let Ok(program) = std::env::current_exe() else {
-        return;
-    };
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this process becomes that program: there is nothing to wait for"
-    )]
-    let mut command = std::process::Command::new(program);
-    let error = command
-        .args(std::env::args_os().skip(1))
-        .envs(HEAP.iter().copied())
-        .exec();
-    eprintln!("nofail: cannot start anew to save memory: {error}");
 }
 
 /// The file's text; `None` where the default one is absent.

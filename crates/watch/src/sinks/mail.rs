@@ -3,6 +3,7 @@
 use super::book::Batch;
 use super::names::Finder;
 use super::{DEADLINE, Failure, Teller, text};
+use change::error::chain;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
@@ -118,20 +119,6 @@ impl Mail {
         }
         Ok(builder.build())
     }
-}
-
-/// An error with its causes: lettre's own text says only "connection error".
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let next_text = next.to_string();
-        if !text.contains(&next_text) {
-            text += &format!(": {next_text}");
-        }
-        cause = next.source();
-    }
-    text
 }
 
 /// A password from a file that only its owner may read.

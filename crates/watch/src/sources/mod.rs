@@ -18,6 +18,7 @@ pub use crate::daemon::supervise::Pulse;
 
 use crate::daemon::Context;
 use crate::settings::Settings;
+use change::error::chain;
 use std::convert::Infallible;
 use std::error::Error;
 use std::time::Duration;
@@ -45,13 +46,7 @@ pub enum SourceError {
 impl SourceError {
     /// A failure with its causes in one line.
     fn failed(what: &str, error: &dyn Error) -> Self {
-        let mut text = format!("{what}: {error}");
-        let mut cause = error.source();
-        while let Some(next) = cause {
-            text += &format!(": {next}");
-            cause = next.source();
-        }
-        Self::Failed(text)
+        Self::Failed(format!("{what}: {}", chain(error)))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::daemon::Context;
 use crate::event::{Evidence, Kind};
+use change::error::chain;
 use collect::bmc::Credentials;
 use collect::command::{self, CommandError};
 use std::net::SocketAddr;
@@ -101,13 +102,6 @@ fn read(whose: &Whose) -> Result<String, String> {
         }
     };
     Ok(String::from_utf8_lossy(&output).into_owned())
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {}", chain(cause)),
-        None => error.to_string(),
-    }
 }
 
 /// ipmitool's short words for a state (`ipmi_sdr_get_thresh_status`).

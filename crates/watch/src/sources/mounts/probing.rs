@@ -176,6 +176,12 @@ impl Probing {
             self.schedule.remove(&name);
             return;
         };
+        if group.mounts.is_empty() {
+            // Kept for a helper that hung, which is gone by now.
+            self.groups.remove(&name);
+            self.schedule.remove(&name);
+            return;
+        }
         let below = group.below.is_none_or(|at| at.elapsed() >= BELOW);
         if below {
             group.below = Some(Instant::now());
