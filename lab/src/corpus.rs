@@ -88,7 +88,10 @@ pub fn run(series: &Series<'_>, mut each: impl FnMut(&Record) -> Result<()>) -> 
         let verdict = match series.place {
             Place::Container => {
                 let fstab = case.fstab.as_bytes();
-                nspawn::boot(&[("/etc/fstab", fstab), (fstabs::IMAGE, &ground.image)], LIMIT)?
+                nspawn::boot(
+                    &[("/etc/fstab", fstab), (fstabs::IMAGE, &ground.image)],
+                    LIMIT,
+                )?
             }
             Place::Machine => {
                 if baseline.is_none() {
@@ -106,15 +109,17 @@ pub fn run(series: &Series<'_>, mut each: impl FnMut(&Record) -> Result<()>) -> 
     Ok(())
 }
 
-/// Compares records of boots made before with what `nofail` foretells now.
+/// Compares boots made before with what `nofail` foretells now.
 ///
 /// # Errors
-/// Where a line is no record, or `nofail` or `each` fails.
-pub fn again(text: &str, nofail: &Path, mut each: impl FnMut(&Record) -> Result<()>) -> Result<()> {
+/// Where `nofail` or `each` fails.
+pub fn again(
+    records: Vec<Record>,
+    nofail: &Path,
+    mut each: impl FnMut(&Record) -> Result<()>,
+) -> Result<()> {
     let mut grounds: BTreeMap<Place, Ground> = BTreeMap::new();
-    for (number, line) in text.lines().enumerate() {
-        let mut record: Record =
-            serde_json::from_str(line).with_context(|| format!("line {}", number + 1))?;
+    for mut record in records {
         let ground = match grounds.entry(record.place) {
             Entry::Occupied(ground) => ground.into_mut(),
             Entry::Vacant(place) => place.insert(Ground::new(record.place)?),
@@ -283,6 +288,7 @@ fn furnish(root: &Path, image: &[u8], place: Place) -> Result<Vec<PathBuf>> {
         Ok(fs::write(to, bytes)?)
     };
     write("etc/hostname", b"lab\n")?;
+    write("etc/fstab", b"")?;
     write(fstabs::IMAGE, image)?;
     write(&format!("{}/file", fstabs::DIRECTORY), b"data")?;
     // A container has the image's own NetworkManager.
@@ -443,7 +449,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let disks = furnish(dir.path(), b"image", Place::Machine).unwrap();
         let link = dir.path().join("dev/disk/by-label/beta");
-        assert_eq!(fs::canonicalize(&link).unwrap(), fs::canonicalize(&disks[1]).unwrap());
+        assert_eq!(
+            fs::canonicalize(&link).unwrap(),
+            fs::canonicalize(&disks[1]).unwrap()
+        );
         let start = fs::read(link).unwrap();
         assert_eq!(&start[..4], b"XFSB");
     }

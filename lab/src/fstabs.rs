@@ -240,17 +240,25 @@ fn container_line(random: &mut Random, targets: &mut Vec<String>) -> String {
         }
         30..65 => {
             options.push(random.pick(&["bind", "rbind"]).to_owned());
-            let earlier = (!targets.is_empty()).then(|| targets[random.below(targets.len())].clone());
+            let earlier =
+                (!targets.is_empty()).then(|| targets[random.below(targets.len())].clone());
             let source = match earlier {
-                Some(target) if random.chance(50) => format!("{target}{}", random.pick(&["", "/in"])),
+                Some(target) if random.chance(50) => {
+                    format!("{target}{}", random.pick(&["", "/in"]))
+                }
                 _ => random.pick(&[DIRECTORY, "/srv/missing", "/usr"]).to_owned(),
             };
             (source.replace(' ', "\\040"), "none")
         }
-        65..90 => (
-            random.pick(&["tmpfs", "none"]).to_owned(),
-            random.pick(&["tmpfs", "ramfs"]),
-        ),
+        65..90 => {
+            // Only here: whether a mount point exists on a read-only file system that holds
+            // something, no tree tells.
+            if random.chance(15) {
+                options.push("ro".to_owned());
+            }
+            let source = random.pick(&["tmpfs", "none"]).to_owned();
+            (source, random.pick(&["tmpfs", "ramfs"]))
+        }
         // No file system of a disk has such a source: the mount fails.
         _ => (
             random.pick(&["none", "data"]).to_owned(),
@@ -274,12 +282,7 @@ fn type_of(content: Content) -> &'static str {
 }
 
 /// Options that any line may have.
-fn general_options(
-    random: &mut Random,
-    options: &mut Vec<String>,
-    targets: &[String],
-    swap: bool,
-) {
+fn general_options(random: &mut Random, options: &mut Vec<String>, targets: &[String], swap: bool) {
     if random.chance(35) {
         options.push("nofail".to_owned());
     }
@@ -297,7 +300,7 @@ fn general_options(
         options.push(format!("x-systemd.requires-mounts-for={target}"));
     }
     if random.chance(10) {
-        options.push(random.pick(&["ro", "noatime", "nosuid", "user"]).to_owned());
+        options.push(random.pick(&["noatime", "nosuid", "user"]).to_owned());
     }
     if random.chance(5) {
         options.push("x-systemd.before=ssh.service".to_owned());
@@ -373,7 +376,14 @@ mod tests {
 
     fn cases(count: u64) -> Vec<Case> {
         (0..count)
-            .map(|index| case(1, index, ("10.0.2.2:/vms", "vers=4.2,port=12049"), Place::Machine))
+            .map(|index| {
+                case(
+                    1,
+                    index,
+                    ("10.0.2.2:/vms", "vers=4.2,port=12049"),
+                    Place::Machine,
+                )
+            })
             .collect()
     }
 
@@ -382,7 +392,12 @@ mod tests {
         let cases = cases(400);
         assert_eq!(
             cases[7],
-            case(1, 7, ("10.0.2.2:/vms", "vers=4.2,port=12049"), Place::Machine)
+            case(
+                1,
+                7,
+                ("10.0.2.2:/vms", "vers=4.2,port=12049"),
+                Place::Machine
+            )
         );
         let all: String = cases.iter().map(|case| case.fstab.as_str()).collect();
         for part in [

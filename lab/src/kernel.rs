@@ -104,7 +104,11 @@ fn build(dir: &Path, package: &str) -> Result<()> {
 
     let kept = dir.join("tree/usr/lib/modules").join(&release);
     let early: Vec<&str> = EARLY.into_iter().chain(DISKS).collect();
-    let wanted: Vec<&str> = early.iter().copied().chain(LATE.split_whitespace()).collect();
+    let wanted: Vec<&str> = early
+        .iter()
+        .copied()
+        .chain(LATE.split_whitespace())
+        .collect();
     for file in table.closure(&wanted)? {
         let to = kept.join(&file);
         fs::create_dir_all(to.parent().context("a module at the top")?)?;

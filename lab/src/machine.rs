@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 use crate::agent::{Agent, Output, Running};
 use crate::cache::{Slot, both_slots, slot};
-use crate::image::{Image, Variant};
 use crate::channel::{connect, read_until};
+use crate::image::{Image, Variant};
 use crate::initramfs::{TAKEN, WAITS};
 use crate::qemu::{Boot, Clock, DiskFile, Qemu, overlay};
 use crate::snapshot::{self, Snapshot};

@@ -316,7 +316,9 @@ fn arguments(dir: &Path, boot: &Boot<'_>) -> Vec<String> {
         let snapshot = if kept { "off" } else { "on" };
         add(
             "-drive",
-            format!("file={file},format=raw,if=none,id=disk{number},cache=unsafe,snapshot={snapshot}"),
+            format!(
+                "file={file},format=raw,if=none,id=disk{number},cache=unsafe,snapshot={snapshot}"
+            ),
         );
         add(
             "-device",

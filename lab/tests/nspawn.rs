@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 fn emergency(line: &str) -> anyhow::Result<bool> {
     let clock = Instant::now();
     let fstab = format!("{line}\n");
-    let ended = lab::nspawn::boot(&[("/etc/fstab", fstab.as_bytes())], Duration::from_secs(120))?;
+    let ended = lab::nspawn::boot(
+        &[("/etc/fstab", fstab.as_bytes())],
+        Duration::from_secs(120),
+    )?;
     println!("{line}: {:?}\n{}", clock.elapsed(), ended.serial_log);
     Ok(ended.outcome == lab::Outcome::Emergency)
 }

@@ -245,12 +245,14 @@ fn goes_and_is_recorded(host: &Machine, path: &str, command: &str, kind: &str, s
     host.end_at_reset().unwrap();
     let output = host
         .run(
-            &format!("{command} > /dev/null 2>&1; {NOFAIL} events --kind guard --limit 0 --format json"),
+            &format!(
+                "{command} > /dev/null 2>&1; {NOFAIL} events --kind guard --limit 0 --format json"
+            ),
             RUN,
         )
         .unwrap();
-    let document: Value = serde_json::from_str(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let document: Value =
+        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
     let told = |event: &Value| event["kind"] == kind && event["message"].to_string().contains(said);
     assert!(
         document["events"].as_array().unwrap().iter().any(told),
