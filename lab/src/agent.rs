@@ -37,8 +37,9 @@ pub struct Agent {
     data: UnixStream,
 }
 
-/// Time for what the agent answers by itself. Generous: the other core may be busy.
-const PROMPT: Duration = Duration::from_secs(20);
+/// Time for what the agent answers by itself. Generous: with both cores taken twenty times over, it has
+/// been silent for more than twenty seconds.
+const PROMPT: Duration = Duration::from_secs(120);
 
 impl Agent {
     /// Connects to the agent behind the sockets in `dir` as soon as it answers.

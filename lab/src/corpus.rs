@@ -109,15 +109,17 @@ pub fn run(series: &Series<'_>, mut each: impl FnMut(&Record) -> Result<()>) -> 
     Ok(())
 }
 
-/// Compares records of boots made before with what `nofail` foretells now.
+/// Compares boots made before with what `nofail` foretells now.
 ///
 /// # Errors
-/// Where a line is no record, or `nofail` or `each` fails.
-pub fn again(text: &str, nofail: &Path, mut each: impl FnMut(&Record) -> Result<()>) -> Result<()> {
+/// Where `nofail` or `each` fails.
+pub fn again(
+    records: Vec<Record>,
+    nofail: &Path,
+    mut each: impl FnMut(&Record) -> Result<()>,
+) -> Result<()> {
     let mut grounds: BTreeMap<Place, Ground> = BTreeMap::new();
-    for (number, line) in text.lines().enumerate() {
-        let mut record: Record =
-            serde_json::from_str(line).with_context(|| format!("line {}", number + 1))?;
+    for mut record in records {
         let ground = match grounds.entry(record.place) {
             Entry::Occupied(ground) => ground.into_mut(),
             Entry::Vacant(place) => place.insert(Ground::new(record.place)?),
@@ -286,6 +288,7 @@ fn furnish(root: &Path, image: &[u8], place: Place) -> Result<Vec<PathBuf>> {
         Ok(fs::write(to, bytes)?)
     };
     write("etc/hostname", b"lab\n")?;
+    write("etc/fstab", b"")?;
     write(fstabs::IMAGE, image)?;
     write(&format!("{}/file", fstabs::DIRECTORY), b"data")?;
     // A container has the image's own NetworkManager.

@@ -250,10 +250,15 @@ fn container_line(random: &mut Random, targets: &mut Vec<String>) -> String {
             };
             (source.replace(' ', "\\040"), "none")
         }
-        65..90 => (
-            random.pick(&["tmpfs", "none"]).to_owned(),
-            random.pick(&["tmpfs", "ramfs"]),
-        ),
+        65..90 => {
+            // Only here: whether a mount point exists on a read-only file system that holds
+            // something, no tree tells.
+            if random.chance(15) {
+                options.push("ro".to_owned());
+            }
+            let source = random.pick(&["tmpfs", "none"]).to_owned();
+            (source, random.pick(&["tmpfs", "ramfs"]))
+        }
         // No file system of a disk has such a source: the mount fails.
         _ => (
             random.pick(&["none", "data"]).to_owned(),
@@ -295,7 +300,7 @@ fn general_options(random: &mut Random, options: &mut Vec<String>, targets: &[St
         options.push(format!("x-systemd.requires-mounts-for={target}"));
     }
     if random.chance(10) {
-        options.push(random.pick(&["ro", "noatime", "nosuid", "user"]).to_owned());
+        options.push(random.pick(&["noatime", "nosuid", "user"]).to_owned());
     }
     if random.chance(5) {
         options.push("x-systemd.before=ssh.service".to_owned());

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -161,7 +161,6 @@ pub fn image(variant: Variant) -> Result<Image> {
     let kernel_recipe = crate::kernel::recipe();
     recipe.extend([kernel.package.as_str(), &kernel_recipe]);
     recipe.push(MASKED);
-    recipe.push("updated");
     recipe.extend(FILES.iter().map(|(_, _, content)| *content));
     let digest = cache::digest(&recipe);
     let kind = format!("image-{}", variant.name());
@@ -225,12 +224,6 @@ fn build(dir: &Path, rootfs: &Path, kernel: &Kernel, variant: Variant) -> Result
         fs::create_dir_all(to.parent().context("a file at the top")?)?;
         fs::write(&to, content)?;
         fs::set_permissions(&to, fs::Permissions::from_mode(mode))?;
-    }
-    // As after the first boot of an installed system: else each cold boot compiles the hardware
-    // database and more (systemd-update-done.service(8)), for half a minute when emulated.
-    let later = SystemTime::now() + Duration::from_secs(3600);
-    for directory in ["etc", "var"] {
-        fs::File::create(root.join(directory).join(".updated"))?.set_modified(later)?;
     }
     let units = root.join("etc/systemd/system");
     for unit in MASKED.split_whitespace() {

@@ -31,12 +31,11 @@ pub struct Snapshot {
 /// # Errors
 /// Where the machine does not boot to its end.
 pub fn booted(variant: Variant) -> Result<Snapshot> {
-    let recipe = format!("{SETTLE} {}", READY.join(" "));
-    entry("snapshot", variant, Clock::Host, &recipe, |image, dir| {
+    entry("snapshot", variant, Clock::Host, SETTLE, |image, dir| {
         let place = cache::slot(Instant::now() + PLACE)?;
         let machine = Machine::power_on(image.clone(), place, Clock::Host)?;
         machine.give(&[])?;
-        settle(&machine, variant)?;
+        settle(&machine)?;
         keep(&machine, dir)
     })
 }
@@ -74,29 +73,13 @@ fn entry(
     })
 }
 
-/// What is run in a machine with libvirt: the daemon is up, without its two minutes' limit, and has
-/// asked QEMU for its capabilities, which takes the emulated machine longer than a guest's start.
-const READY: [&str; 2] = [
-    "sed -i 's/^LIBVIRTD_ARGS=.*//' /etc/default/libvirtd; echo LIBVIRTD_ARGS= >> /etc/default/libvirtd; \
-     systemctl restart libvirtd",
-    "virsh domcapabilities --virttype qemu --machine q35 > /dev/null && virsh list --all",
-];
-
 /// What is run in the machine before it is saved: systemd done, clean pages given up, disk written.
-const SETTLE: &str = "systemctl is-system-running --wait; systemctl stop lab-verdict.service; \
-     sync; echo 3 > /proc/sys/vm/drop_caches";
+const SETTLE: &str = "for i in $(seq 1000); do s=$(systemctl is-system-running); \
+     case $s in running|degraded|maintenance) break;; esac; sleep 0.5; done; echo $s; systemctl stop lab-verdict.service; sync; echo 3 > /proc/sys/vm/drop_caches";
 
 /// Waits until systemd is done, and makes the machine small.
-fn settle(machine: &Machine, variant: Variant) -> Result<()> {
+fn settle(machine: &Machine) -> Result<()> {
     machine.await_agent(BOOT)?;
-    if variant == Variant::Libvirt {
-        for command in READY {
-            let output = machine.run(command, Duration::from_secs(300))?;
-            if output.code != 0 {
-                bail!("{command}: {}{}", output.stdout, output.stderr);
-            }
-        }
-    }
     let output = machine.run(SETTLE, Duration::from_secs(600))?;
     if output.stdout.trim() != "running" {
         let failed = machine.run("systemctl --failed --no-pager", Duration::from_secs(30))?;

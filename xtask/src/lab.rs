@@ -108,8 +108,13 @@ pub fn run(args: Args) -> Result<()> {
         Command::Recheck { records, nofail } => {
             let text = std::fs::read_to_string(&records)
                 .with_context(|| format!("cannot read {}", records.display()))?;
+            let mut kept = Vec::new();
+            for (number, line) in text.lines().enumerate() {
+                let record = serde_json::from_str(line);
+                kept.push(record.with_context(|| format!("line {}", number + 1))?);
+            }
             let mut tally = Tally::default();
-            lab::corpus::again(&text, &nofail, |record| {
+            lab::corpus::again(kept, &nofail, |record| {
                 tally.add(record);
                 Ok(())
             })?;
