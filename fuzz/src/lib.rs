@@ -6,11 +6,13 @@
 
 mod host;
 mod network;
+mod past;
 mod site;
 mod storage;
 
 pub use host::*;
 pub use network::*;
+pub use past::*;
 pub use site::*;
 pub use storage::*;
 

@@ -3,17 +3,30 @@
 
 use crate::{text, two};
 use analysis::boot::{self, Conditions};
+use analysis::cutsets::{Options, solve};
 use analysis::mef;
 use facts::{Snapshot, Source, fstab as tab, names};
 use model::{Estate, Site};
 use rules::Selection;
 use rules::incident::Incident;
 
-/// Fault trees in the Open-PSA format.
+/// Fault trees in the Open-PSA format, read and solved.
 pub fn mef(data: &[u8]) {
     if let Ok(model) = mef::parse(&[("a.xml".to_owned(), text(data).into_owned())]) {
-        let _ = model.top(None);
-        let _ = model.probabilities(mef::DEFAULT_MISSION_TIME);
+        let known = model.probabilities(mef::DEFAULT_MISSION_TIME);
+        let Ok(top) = model.top(None) else { return };
+        // Small diagrams: what is looked for is a panic, not an answer.
+        let options = Options {
+            max_nodes: 4000,
+            ..Options::default()
+        };
+        if let Ok(solution) = solve(&model.tree, top, &options) {
+            assert_eq!(solution.count(), solution.by_order().map(|(_, n)| n).sum());
+            let values: Vec<f64> = known.iter().map(|p| p.unwrap_or(0.5)).collect();
+            if let Ok(probability) = solution.probability(&values) {
+                assert!((-1e-9..=1.0 + 1e-9).contains(&probability), "{probability}");
+            }
+        }
     }
 }
 

@@ -89,11 +89,10 @@ impl Model {
             if component.kind != Kind::Host || read {
                 continue;
             }
-            let why = self.estate.not_read.iter();
-            let why = why.filter(|n| n.host == component.name).map(|n| &n.reason);
+            let mut why = self.estate.not_read.iter();
             let reason = why
-                .last()
-                .map_or("site.toml alone names it", String::as_str);
+                .find(|n| n.host == component.name)
+                .map_or("site.toml alone names it", |n| n.reason.as_str());
             unread.push((component.name.as_str(), reason));
         }
         unread

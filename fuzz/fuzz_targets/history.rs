@@ -1,0 +1,3 @@
+//! Fuzzes `nofail_fuzz::history`.
+#![no_main]
+nofail_fuzz::target!(history);
