@@ -86,9 +86,9 @@ pub struct Snapshot {
 /// Why a snapshot file could not be used.
 #[derive(Debug, Error)]
 pub enum SnapshotError {
-    /// Not JSON, or not of this shape.
+    /// Not JSON, or not of this shape. The message tells the cause, so it is no source besides.
     #[error("not a snapshot: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
     /// JSON of another schema.
     #[error("the schema is {found:?}, this nofail reads {SCHEMA:?}")]
     Schema {
