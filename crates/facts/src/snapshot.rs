@@ -8,6 +8,7 @@ use crate::{
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use thiserror::Error;
@@ -85,9 +86,9 @@ pub struct Snapshot {
 /// Why a snapshot file could not be used.
 #[derive(Debug, Error)]
 pub enum SnapshotError {
-    /// Not JSON, or not of this shape.
+    /// Not JSON, or not of this shape. The message tells the cause, so it is no source besides.
     #[error("not a snapshot: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
     /// JSON of another schema.
     #[error("the schema is {found:?}, this nofail reads {SCHEMA:?}")]
     Schema {
@@ -111,14 +112,11 @@ impl Snapshot {
     /// # Errors
     /// [`SnapshotError`] with the position of what is wrong.
     pub fn from_json(text: &str) -> Result<Self, SnapshotError> {
-        let whole = serde_json::from_str(text).map_err(|error| {
-            // Another schema may well be of another shape: say that first.
-            match serde_json::from_str::<Outline>(text) {
-                Ok(Outline { schema }) if schema != SCHEMA => {
-                    SnapshotError::Schema { found: schema }
-                }
-                _ => SnapshotError::Json(error),
-            }
+        let whole = serde_json::from_str(text);
+        // Another schema may well be of another shape: say that first.
+        let whole = whole.map_err(|error| match schema_of(text) {
+            Some(found) if found != SCHEMA => SnapshotError::Schema { found },
+            _ => SnapshotError::Json(error),
         });
         let Whole {
             mut snapshot,
@@ -185,12 +183,10 @@ impl Snapshot {
     }
 }
 
-/// What a file says of itself.
-#[derive(Deserialize)]
-#[serde(expecting = "a JSON object")]
-struct Outline {
-    #[serde(default)]
-    schema: String,
+/// What a file says of itself, whatever its sections are.
+fn schema_of(text: &str) -> Option<String> {
+    let sections: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    serde_json::from_str(sections.get("schema")?.get()).ok()
 }
 
 /// A snapshot, and which sections its file has; both in one pass, since files are large.

@@ -42,7 +42,7 @@ fn what_is_wrong_has_a_place() {
         ),
         (
             "{\"schema\": \"nofail.snapshot/1\",\n\"guests\": [{\"name\": 7}]}",
-            "expected a string at line 2 column 22",
+            "expected a string at line 2 column 21",
         ),
         (
             "{\"schema\": \"nofail.snapshot/1\"}\nx",

@@ -63,7 +63,7 @@ fn check(host: &Host<'_>, report: &mut Report) {
 
 fn check_disk(host: &Host<'_>, guest: &Guest, disk: &Disk, report: &mut Report) {
     // Where the disk itself lies on such a mount, storage/guest-disk-on-network-mount tells it.
-    let own = path(disk).and_then(|path| place::of_path(host.snapshot, path));
+    let own = || path(disk).and_then(|path| place::of_path(host.snapshot, path));
     let links = disk
         .backing
         .iter()
@@ -81,7 +81,7 @@ fn check_disk(host: &Host<'_>, guest: &Guest, disk: &Disk, report: &mut Report) 
             continue;
         };
         told = true;
-        let same = own.as_ref().is_some_and(|own| own.target == place.target);
+        let same = own().is_some_and(|own| own.target == place.target);
         if same || place.allowed(host.estate, host.snapshot) {
             continue;
         }

@@ -72,10 +72,9 @@ fn check(host: &Host<'_>, report: &mut Report) {
 
 fn check_disk(host: &Host<'_>, guest: &Guest, disk: &Disk, report: &mut Report) {
     let snapshot = host.snapshot;
-    let evidence = vec![disk_evidence(guest, disk)];
     let Some(own) = path(disk) else {
         if disk.kind == "volume" {
-            check_pool(host, guest, disk, evidence, report);
+            check_pool(host, guest, disk, report);
         }
         return;
     };
@@ -94,8 +93,8 @@ fn check_disk(host: &Host<'_>, guest: &Guest, disk: &Disk, report: &mut Report) 
             report.not_checked(host.name(), unread_image(guest, disk, file, reason));
             return;
         }
-        let mut evidence = evidence.clone();
         if found.size.is_absent() {
+            let mut evidence = vec![disk_evidence(guest, disk)];
             let place = place::network(snapshot, file);
             let where_ = place.as_ref().map_or_else(String::new, |place| {
                 format!(" (it belongs on {})", place.words())
@@ -107,6 +106,7 @@ fn check_disk(host: &Host<'_>, guest: &Guest, disk: &Disk, report: &mut Report) 
             return;
         }
         if found.corrupt {
+            let mut evidence = vec![disk_evidence(guest, disk)];
             let size = found.size.known().copied().unwrap_or(0);
             evidence.push(Evidence::measured(
                 file,
@@ -119,13 +119,7 @@ fn check_disk(host: &Host<'_>, guest: &Guest, disk: &Disk, report: &mut Report) 
     }
 }
 
-fn check_pool(
-    host: &Host<'_>,
-    guest: &Guest,
-    disk: &Disk,
-    evidence: Vec<Evidence>,
-    report: &mut Report,
-) {
+fn check_pool(host: &Host<'_>, guest: &Guest, disk: &Disk, report: &mut Report) {
     let source = disk.source.as_deref().unwrap_or_default();
     let pool = source.split('/').next().unwrap_or_default();
     if pool.is_empty() || host.snapshot.pools.iter().any(|p| p.name == pool) {
@@ -145,6 +139,7 @@ fn check_pool(
         report.not_checked(host.name(), why);
     } else {
         let what = format!("its storage pool {pool} is not defined on this host");
+        let evidence = vec![disk_evidence(guest, disk)];
         find(host, guest, Some(disk), what, evidence, report);
     }
 }
