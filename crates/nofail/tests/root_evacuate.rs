@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 fn a_guest_that_is_off_moves_and_comes_back_with_what_it_wrote() {
     in_namespaces(
         "a_guest_that_is_off_moves_and_comes_back_with_what_it_wrote",
-        300,
+        600,
         offline,
     );
 }
@@ -43,7 +43,7 @@ fn a_guest_that_writes_moves_live_and_comes_back() {
 fn killed_anywhere_it_is_old_or_new_or_one_rollback_away() {
     in_namespaces(
         "killed_anywhere_it_is_old_or_new_or_one_rollback_away",
-        1500,
+        2400,
         killed,
     );
 }
@@ -52,7 +52,7 @@ fn killed_anywhere_it_is_old_or_new_or_one_rollback_away() {
 fn trouble_in_the_middle_of_a_copy_leaves_the_guest_where_it_was() {
     in_namespaces(
         "trouble_in_the_middle_of_a_copy_leaves_the_guest_where_it_was",
-        400,
+        900,
         trouble,
     );
 }
