@@ -353,6 +353,9 @@ fn killed() {
             assert_eq!(code, -1, "{at}: {json:#} {errors}");
             kills += 1;
             at += every;
+            if running {
+                restart();
+            }
         }
         println!(
             "running {running}: killed {kills} times, the last time at {}",
@@ -363,6 +366,7 @@ fn killed() {
     // The rollback itself killed, and rolled back again.
     let mut at = 1;
     loop {
+        restart();
         let (code, json, errors) = evacuate(&["--yes"]);
         assert_eq!(code, 0, "{json:#} {errors}");
         let output = std::process::Command::new(PROGRAM)
@@ -382,6 +386,14 @@ fn killed() {
         at += every;
     }
     virsh(&["destroy", "g"]);
+}
+
+/// A volume that came home from its copy runs under its path; a second live evacuation is refused
+/// until the guest was off once.
+fn restart() {
+    virsh(&["destroy", "g"]);
+    virsh(&["start", "g"]);
+    goes_on("qcow2", "/mnt/nas/a.qcow2", 8);
 }
 
 /// Ends a run in the background, which must fail within a minute.
