@@ -196,8 +196,13 @@ struct Service {
     anew: &'static str,
 }
 
-/// The rule's remedy: bridge/not-persistent, asked for.
-const FIX: &str = "fix bridge/not-persistent --unsafe";
+/// The rule's remedy: bridge/not-persistent, asked for. The rule looks at bridges with an uplink or
+/// in the site's plan; these have no hardware, so they are planned.
+const FIX: &str = "fix bridge/not-persistent --unsafe --site /root/planned.toml --host lab --here";
+
+const PLANNED: &str = "[hosts.lab]\naddress = \"127.0.0.1\"\n\
+    [bridges.br-nm]\npvid = 100\ntagged = [10]\n[bridges.br-nd]\npvid = 100\ntagged = [10]\n\
+    [bridges.br-np]\npvid = 100\ntagged = [10]\n";
 
 const NETWORK_MANAGER: Service = Service {
     name: "NetworkManager",
@@ -366,6 +371,9 @@ fn what_is_persisted_comes_back_with_ifupdown2() {
 /// The service makes its bridge anew, and the kernel has the VLANs that were typed by hand.
 fn comes_back(services: &[Service]) {
     let machine = host();
+    machine
+        .put("/root/planned.toml", PLANNED.as_bytes())
+        .unwrap();
     let mut wrong = Vec::new();
     for service in services {
         machine.ok(service.start).unwrap();

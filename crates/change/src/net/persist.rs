@@ -334,7 +334,9 @@ impl<'a> Work<'a> {
     fn profile_of(&self, name: &str) -> Option<&'a Profile> {
         let named = |p: &&Profile| p.counts() && p.interface.as_deref() == Some(name);
         let all = self.profiles.iter().filter(named);
+        // Of equals the first, as `restores` has it: what a stanza's own commands set follows it.
         all.filter(|p| !p.file.ends_with(".netdev") && p.kind != ProfileKind::Script)
+            .rev()
             .max_by_key(|p| p.priority)
     }
 
@@ -739,7 +741,8 @@ mod tests {
     #[test]
     fn interfaces_hold_both() {
         let text = "auto br0\niface br0 inet static\n    address 10.0.0.2/24\n    bridge-ports eno1\n    \
-                    bridge-vlan-aware yes\n\nauto eno1\niface eno1 inet manual\n";
+                    bridge-vlan-aware yes\n    post-up bridge vlan del dev br0 vid 1 self || true\n\n\
+                    auto eno1\niface eno1 inet manual\n";
         round(&[("/etc/network/interfaces", text)], |texts| {
             ifupdown::parse("/etc/network/interfaces", &texts["/etc/network/interfaces"]).unwrap()
         });
