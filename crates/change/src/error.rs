@@ -216,13 +216,16 @@ fn list(errors: &[Error]) -> String {
     texts.join("; ")
 }
 
-/// An error with all its causes, in one line.
+/// An error with all its causes, in one line; a cause that was told already is not told again.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
+        let said = inner.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
         cause = inner.source();
     }
     text

@@ -141,15 +141,16 @@ fn draw(frame: &mut Frame<'_>, screen: &mut Screen) {
     let shown: Vec<Line<'_>> = lines.into_iter().skip(screen.scroll).take(height).collect();
     let pane = Paragraph::new(shown).block(Block::bordered().title(title));
     frame.render_widget(pane, middle);
+    // What matters most comes first: a narrow screen cuts the end off.
     let more = if below > 0 {
-        format!(", {below} more lines below")
+        format!("{below} lines below (j, k); ")
     } else {
         String::new()
     };
     let text = match &screen.trouble {
-        Some(trouble) => format!("not measured again: {trouble}"),
+        Some(trouble) => format!("{more}not measured again: {trouble}"),
         None => format!(
-            "measured {} s ago; q leaves, j and k scroll{more}",
+            "{more}q leaves; measured {} s ago",
             screen.at.elapsed().as_secs()
         ),
     };
@@ -314,13 +315,13 @@ mod tests {
         // A small screen shows the rest by scrolling, and stops at the end.
         let small = shown(&mut screen, 50, 10);
         assert!(
-            small.contains("more lines below") && !small.contains("was suspended"),
+            small.contains("lines below") && !small.contains("was suspended"),
             "{small}"
         );
         screen.scroll = 1_000;
         let end = shown(&mut screen, 50, 10);
         assert!(
-            end.contains("was suspended") && !end.contains("more lines"),
+            end.contains("was suspended") && !end.contains("lines below"),
             "{end}"
         );
         assert!(screen.scroll < 20);
