@@ -7,6 +7,7 @@ use facts::{Snapshot, Source};
 use super::attempt::{self, DEFAULT_SECONDS, World};
 use super::build::{self, DAEMONS, Member};
 use super::conditions::{Conditions, NetworkService};
+use super::fstype;
 use super::graph::{Cycle, End, Graph};
 use super::guests;
 use super::plan::{Host, Kind, LOCAL_FS, PulledIn, Requirement, UnitPlan, plan};
@@ -438,9 +439,10 @@ impl Run {
                 .unwrap_or_default()
         };
         if end.ok {
-            let late = self.emergency.is_some()
-                && plan.network
-                && self.network == NetworkService::NetworkManager;
+            // network-online.target is reached all the same, and what only says `_netdev` is mounted.
+            let far = fstype::is_network(&plan.fstype) || plan.what.contains("/by-path/ip-");
+            let late =
+                self.emergency.is_some() && far && self.network == NetworkService::NetworkManager;
             if late {
                 return (
                     MountResult::Failed,

@@ -257,6 +257,35 @@ fn a_network_source_with_a_disks_type_fails_at_once() {
     assert_eq!((boot.outcome, boot.delay_seconds), (Outcome::Emergency, 0));
 }
 
+/// Each as systemd 252 really ended it (`testdata/boots`).
+#[test]
+fn what_cannot_be_mounted_fails_at_once() {
+    let emergency = |fstab: &str| {
+        let mut snapshot = host(fstab);
+        snapshot.block_devices.devices.push(BlockDevice {
+            name: "/srv/image.ext4".to_owned(),
+            fstype: Known::Known("ext4".to_owned()),
+            ..BlockDevice::default()
+        });
+        let boot = predict(&snapshot, &Conditions::default());
+        (boot.outcome == Outcome::Emergency, boot.delay_seconds)
+    };
+    for (fstab, ends) in [
+        ("none /data xfs defaults 0 0", true),
+        ("tmpfs /data tmpfs defaults 0 0", false),
+        ("/srv/image.ext4 /data xfs loop 0 0", true),
+        ("/srv/image.ext4 /data ext4 loop 0 0", false),
+        ("tmpfs /a tmpfs ro 0 0\n/a/in /b none bind 0 0", true),
+        (
+            "tmpfs /a tmpfs ro 0 0\ntmpfs /a/in tmpfs defaults 0 0",
+            true,
+        ),
+        ("tmpfs /a tmpfs rw 0 0\n/a/in /b none bind 0 0", false),
+    ] {
+        assert_eq!(emergency(fstab), (ends, 0), "{fstab}");
+    }
+}
+
 #[test]
 fn requires_mounts_for_on_libvirt_stops_every_guest() {
     let mut snapshot = host("10.50.1.70:/x /mnt/x nfs nofail 0 0\n");
