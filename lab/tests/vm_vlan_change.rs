@@ -195,8 +195,8 @@ struct Service {
 const FIX: &str = "fix bridge/not-persistent --unsafe --site /root/planned.toml --host lab --here";
 
 const PLANNED: &str = "[hosts.lab]\naddress = \"127.0.0.1\"\n\
-    [bridges.br-nm]\npvid = 100\ntagged = [10]\n[bridges.br-nd]\npvid = 100\ntagged = [10]\n\
-    [bridges.br-np]\npvid = 100\ntagged = [10]\n";
+    [bridges.br-nm]\npvid = 100\ntagged = [10]\ndefault_pvid = 0\n[bridges.br-nd]\npvid = 100\ntagged = [10]\ndefault_pvid = 0\n\
+    [bridges.br-np]\npvid = 100\ntagged = [10]\ndefault_pvid = 0\n";
 
 const NETWORK_MANAGER: Service = Service {
     name: "NetworkManager",
