@@ -121,6 +121,15 @@ fn what_checkpoints_and_netplan_try_bring_back() {
     checkpoints(&machine);
     machine.ok(NETPLAN_SETUP).unwrap();
     netplan(&machine);
+}
+
+#[test]
+#[ignore = "not yet seen to its end: the machine was too busy"]
+fn what_a_lost_terminal_a_kill_and_a_reset_leave_of_netplan_try() {
+    let machine = Lab::host().unwrap();
+    machine.ok(NM_SETUP).unwrap();
+    machine.ok(NETPLAN_SETUP).unwrap();
+    lost_and_killed(&machine);
     reset(&machine);
 }
 
@@ -163,7 +172,6 @@ const NETPLAN_TRY: &str = "setsid script -qec 'netplan try --timeout 12' /root/t
     sleep 0.2; done; ip -br address show dev br-mgmt";
 
 fn netplan(machine: &Machine) {
-    let old = "sed -i s/10.50.2.12/10.50.1.12/ /etc/netplan/10.yaml; netplan apply";
     let tries = || {
         machine.ok(NETPLAN_CHANGE).unwrap();
         machine.ok(NETPLAN_TRY).unwrap();
@@ -174,9 +182,16 @@ fn netplan(machine: &Machine) {
     tries();
     assert!(back(machine, 40), "netplan try did not take it back");
     assert!(file_is_new());
+}
+
+fn lost_and_killed(machine: &Machine) {
+    let old = "sed -i s/10.50.2.12/10.50.1.12/ /etc/netplan/10.yaml; netplan apply";
+    let tries = || {
+        machine.ok(NETPLAN_CHANGE).unwrap();
+        machine.ok(NETPLAN_TRY).unwrap();
+        assert!(!back(machine, 0), "netplan try did nothing");
+    };
     // The session is lost: its terminal hangs up.
-    machine.ok(old).unwrap();
-    assert!(back(machine, 20));
     tries();
     machine.ok("pkill -9 -x script").unwrap();
     println!(
@@ -189,7 +204,7 @@ fn netplan(machine: &Machine) {
     tries();
     machine.ok("pkill -9 -f '[n]etplan try'").unwrap();
     assert!(!back(machine, 20), "somebody stood by for netplan try");
-    assert!(file_is_new());
+    assert!(has(machine, "cat /etc/netplan/10.yaml", "10.50.2.12"));
 }
 
 /// The power goes while `netplan try` waits and while a checkpoint is open.
