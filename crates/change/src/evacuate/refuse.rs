@@ -88,7 +88,12 @@ pub fn disk(
         refused.push(Refusal::new(why, advice).of(&disk.target));
     };
     let source = disk.source.as_deref().unwrap_or_default();
-    if let Some(live) = &disk.live_source {
+    if disk.live_source.is_some() && disk.live_source.as_deref() == disks::path(disk) {
+        push(
+            format!("it is a volume ({source}) that runs under its path since it was taken back"),
+            "shut the guest down and start it once, then again; or evacuate it while it is off",
+        );
+    } else if let Some(live) = &disk.live_source {
         push(
             format!("it runs on {live} and is defined on {source}"),
             "find out which one is right, then make the definition say so: virsh edit",
