@@ -246,7 +246,7 @@ fn goes_and_is_recorded(host: &Machine, path: &str, command: &str, kind: &str, s
     let output = host
         .run(
             &format!(
-                "{command} > /dev/null 2>&1; {NOFAIL} events --kind guard --limit 0 --format json"
+                "({command}) > /dev/null 2>&1; {NOFAIL} events --kind guard --limit 0 --format json"
             ),
             RUN,
         )
