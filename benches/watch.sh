@@ -33,7 +33,7 @@ for n in $(seq "$guests"); do
     cat >/run/bench/d.xml <<X
 <domain type='qemu'><name>guest-$n</name><memory unit='MiB'>8</memory><vcpu>1</vcpu>
 <os><type arch='x86_64' machine='isapc'>hvm</type></os>
-<devices><emulator>/usr/bin/qemu-system-x86_64</emulator></devices></domain>
+<devices><emulator>/usr/bin/qemu-system-x86_64</emulator><controller type='usb' model='none'/><memballoon model='none'/></devices></domain>
 X
     virsh -q create --paused /run/bench/d.xml >/dev/null && started=$((started + 1))
 done

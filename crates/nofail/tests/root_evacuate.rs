@@ -328,7 +328,7 @@ fn killed() {
     images(2);
     guest("");
     let before = definition();
-    let every = std::env::var("NOFAIL_TEST_KILLS").map_or(9, |n| n.parse().unwrap());
+    let every = std::env::var("NOFAIL_TEST_KILLS").map_or(29, |n| n.parse().unwrap());
     for running in [false, true] {
         if running {
             virsh(&["start", "g"]);

@@ -299,11 +299,17 @@ pub enum VlanPolicy {
 pub struct Audit {
     /// Hours between two audits; 0 does none.
     pub interval_hours: u64,
+    /// Seconds from the start of the daemon to the first one: a boot has better things to do.
+    /// As long after one that failed.
+    pub after_start_seconds: u64,
 }
 
 impl Default for Audit {
     fn default() -> Self {
-        Self { interval_hours: 24 }
+        Self {
+            interval_hours: 24,
+            after_start_seconds: 120,
+        }
     }
 }
 

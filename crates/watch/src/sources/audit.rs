@@ -22,8 +22,6 @@ pub const SOURCE: Source = Source {
 const DEADLINE: Duration = Duration::from_secs(300);
 /// The last audit's findings and time.
 const LAST: &str = "audit.last";
-/// After the start of the daemon: a boot has better things to do.
-const FIRST: Duration = Duration::from_secs(120);
 
 #[derive(Default, Serialize, Deserialize)]
 struct Last {
@@ -50,13 +48,14 @@ fn run(context: &Context, pulse: &Pulse) -> Result<Infallible, SourceError> {
     if hours == 0 {
         return Err(SourceError::Absent("the settings want no audits".into()));
     }
+    let first = Duration::from_secs(context.settings.audit.after_start_seconds);
     let interval = SignedDuration::from_hours(i64::try_from(hours).unwrap_or(i64::MAX / 3_600));
     let mut last: Last = context
         .state(LAST)
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default();
     let mut failures = 0_u32;
-    super::rest(pulse, FIRST);
+    super::rest(pulse, first);
     loop {
         let done = Timestamp::from_second(last.time).unwrap_or_default();
         let age = Timestamp::now().duration_since(done);
@@ -78,7 +77,7 @@ fn run(context: &Context, pulse: &Pulse) -> Result<Infallible, SourceError> {
             Err(error) if failures < 2 => {
                 failures += 1;
                 eprintln!("nofail: audit: {error:?}");
-                super::rest(pulse, FIRST);
+                super::rest(pulse, first);
             }
             Err(error) => return Err(error),
         }
