@@ -332,7 +332,7 @@ impl Machine {
     /// Adds a disk to the running machine; it appears as the next `/dev/sdX`.
     ///
     /// # Errors
-    /// Where QEMU refuses it.
+    /// Where QEMU refuses it, or the machine runs no commands.
     pub fn add_disk(&self, file: &Path) -> Result<()> {
         let mut disks = lock(&self.disks);
         let (number, file_name) = (disks.len(), file.to_string_lossy().into_owned());
@@ -351,6 +351,11 @@ impl Machine {
             file: file.to_path_buf(),
             throw_away: false,
         });
+        drop((disks, qemu));
+        // The kernel looks for no disk by itself, so that they come in one order (initramfs).
+        self.ok(&format!(
+            "for host in /sys/class/scsi_host/host*; do echo '0 {number} 0' > $host/scan; done"
+        ))?;
         Ok(())
     }
 

@@ -350,10 +350,6 @@ fn what_asks_nobody(ready: &Frozen) {
             "/usr/bin/systemctl --force --force reboot",
         ),
         ("sysrq b", "echo b > /proc/sysrq-trigger"),
-        (
-            "Ctrl-Alt-Del, seven times in two seconds",
-            "for n in 1 2 3 4 5 6 7 8; do kill -INT 1; sleep 0.1; done",
-        ),
     ] {
         // Nobody waits for the command: its machine may be gone before its end is told.
         measure(path, &|host| {
