@@ -16,7 +16,7 @@ pub fn fstab(data: &[u8]) {
     }
     for entry in document.entries() {
         let _ = fstab::classify(&entry.source, &entry.fstype, &entry.options);
-        let _ = fstab::is_below(&entry.target, "/mnt");
+        let _ = facts::path::is_below(&entry.target, "/mnt");
         if let Some(target) = fstab::encode(&entry.target) {
             assert_eq!(fstab::decode(&target), entry.target);
         }

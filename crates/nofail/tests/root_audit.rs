@@ -2,7 +2,7 @@
 //! too old is told, a new one compared with it, and a capture that changes is told in meaning.
 //!
 //! Needs root, since the audit looks at this machine. Takes as long as the daemon waits after its
-//! start before it audits: some seconds here.
+//! start before it audits: two minutes.
 
 #![allow(
     clippy::unwrap_used,
@@ -48,7 +48,7 @@ fn inside() {
     std::fs::write(path("sw-01.txt"), capture(100)).unwrap();
     let others = all_but(&["audit", "switches"]);
     let settings = format!(
-        "host = \"kvm-01\"\nwithout = {others}\n[audit]\ninterval_hours = 1\nafter_start_seconds = 8\n"
+        "host = \"kvm-01\"\nwithout = {others}\n[audit]\ninterval_hours = 1\n"
     );
     std::fs::write(path("watch.toml"), settings).unwrap();
     // What an audit three hours ago left: a finding that this machine does not have.
