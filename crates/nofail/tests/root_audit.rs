@@ -47,9 +47,7 @@ fn inside() {
     std::fs::write(path("site.toml"), site).unwrap();
     std::fs::write(path("sw-01.txt"), capture(100)).unwrap();
     let others = all_but(&["audit", "switches"]);
-    let settings = format!(
-        "host = \"kvm-01\"\nwithout = {others}\n[audit]\ninterval_hours = 1\n"
-    );
+    let settings = format!("host = \"kvm-01\"\nwithout = {others}\n[audit]\ninterval_hours = 1\n");
     std::fs::write(path("watch.toml"), settings).unwrap();
     // What an audit three hours ago left: a finding that this machine does not have.
     let old = jiff::Timestamp::now().as_second() - 3 * 3_600;
