@@ -13,6 +13,7 @@
 //! broke off is named by the next one, which does not start before it was rolled back.
 
 mod acl;
+mod definition;
 pub mod engine;
 pub mod error;
 pub mod evacuate;

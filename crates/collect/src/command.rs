@@ -19,6 +19,16 @@ pub struct Output {
     pub stderr: String,
 }
 
+impl Output {
+    fn of(status: ExitStatus, [stdout, stderr]: [Vec<u8>; 2]) -> Self {
+        Self {
+            status,
+            stdout,
+            stderr: String::from_utf8_lossy(&stderr).trim().to_owned(),
+        }
+    }
+}
+
 /// Why a command gave nothing of use.
 #[derive(Debug, Error)]
 pub enum CommandError {
@@ -113,12 +123,7 @@ pub fn run_with(
     loop {
         match child.try_wait() {
             Ok(Some(status)) => {
-                let [stdout, stderr] = outputs;
-                return Ok(Output {
-                    status,
-                    stdout,
-                    stderr: String::from_utf8_lossy(&stderr).trim().to_owned(),
-                });
+                return Ok(Output::of(status, outputs));
             }
             Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(1)),
             Ok(None) | Err(_) => return Err(give_up(child, line, deadline)),
@@ -218,12 +223,7 @@ pub fn run_watched(
         } else {
             match child.try_wait() {
                 Ok(Some(status)) => {
-                    let [stdout, stderr] = outputs;
-                    return Ok(Output {
-                        status,
-                        stdout,
-                        stderr: String::from_utf8_lossy(&stderr).trim().to_owned(),
-                    });
+                    return Ok(Output::of(status, outputs));
                 }
                 Ok(None) => std::thread::sleep(Duration::from_millis(5)),
                 Err(_) => return Err(stalled(child, line, stall)),

@@ -2,37 +2,12 @@
 //! what the guest does after its own reboot or crash.
 
 use super::{Case, Remedy, write};
-use crate::plan::{Act, Again, Command, Probe, Run};
-use crate::show;
-use crate::state::{Bytes, Meta, State};
+use crate::definition;
+use crate::plan::Act;
 
-/// Through libvirt, which keeps the definition in memory: `virsh define`, with the old definition
-/// as the way back. The running guest does not notice. `mark` is what the new one holds more often
-/// than the old one.
+/// Through libvirt. `mark` is what the new definition holds more often than the old one.
 pub(super) fn define(file: &str, old: &str, new: &str, mark: &str, safe: bool) -> Remedy {
-    let state = |text: &str| State::File {
-        content: Bytes::from(text),
-        meta: Meta::default(),
-    };
-    let command = |text: &str| Command {
-        input: Some(text.to_owned()),
-        ..Command::new(["virsh", "define", "/dev/stdin"])
-    };
-    let times = |text: &str| Probe::Times {
-        path: file.to_owned(),
-        text: mark.to_owned(),
-        times: text.matches(mark).count(),
-    };
-    let run = Run {
-        command: command(new),
-        shows: Some(show::change(file, &state(old), &state(new))),
-        before: vec![times(old)],
-        after: vec![times(new)],
-        leaves: [(file.to_owned(), Bytes::from(new))].into(),
-        undo: Again::By(vec![command(old)]),
-        seconds: 30,
-        ..Run::default()
-    };
+    let run = definition::define(file, old, new, &[mark]);
     Remedy::Do {
         acts: vec![Act::Run(run)],
         safe,

@@ -2,9 +2,8 @@
 //! 2025-01-15; "Domain XML format", "Setting VLAN tag"). Before, libvirt refuses to start a guest
 //! that has it.
 
-use crate::plan::{Act, Again, Command, Probe, Run};
-use crate::show;
-use crate::state::{Bytes, Meta, State};
+use crate::definition;
+use crate::plan::Act;
 use facts::bridge::Entries;
 use facts::domain;
 
@@ -68,35 +67,9 @@ pub fn define(file: &str, old: &str, elements: &[(String, String)]) -> Result<Ac
     for (mac, element) in elements {
         new = domain::with_vlan(&new, mac, element).map_err(|error| format!("{file}:{error}"))?;
     }
-    let state = |text: &str| State::File {
-        content: Bytes::from(text),
-        meta: Meta::default(),
-    };
-    let command = |text: &str| Command {
-        input: Some(text.to_owned()),
-        ..Command::new(["virsh", "define", "/dev/stdin"])
-    };
-    // libvirt writes the file anew in its own form: one line for each element.
-    let times = |word: &str, text: &str| Probe::Times {
-        path: file.to_owned(),
-        text: word.to_owned(),
-        times: text.matches(word).count(),
-    };
-    let probes = |text: &str| {
-        ["<vlan", "<tag id=", "nativeMode='untagged'"]
-            .map(|word| times(word, text))
-            .to_vec()
-    };
-    Ok(Act::Run(Run {
-        command: command(&new),
-        shows: Some(show::change(file, &state(old), &state(&new))),
-        before: probes(old),
-        after: probes(&new),
-        leaves: [(file.to_owned(), Bytes::from(new.as_str()))].into(),
-        undo: Again::By(vec![command(old)]),
-        seconds: 30,
-        ..Run::default()
-    }))
+    // One line for each element.
+    let marks = ["<vlan", "<tag id=", "nativeMode='untagged'"];
+    Ok(Act::Run(definition::define(file, old, &new, &marks)))
 }
 
 #[cfg(test)]

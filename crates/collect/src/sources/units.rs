@@ -39,6 +39,7 @@ pub(super) fn collect(reader: &dyn HostReader, options: &Options, snapshot: &mut
         snapshot.not_read(Source::Units, "no systemd unit directory in this tree");
         return;
     }
+    snapshot.units.monitors = Some(Vec::new());
     for directory in directories {
         match files::names(reader, directory) {
             Ok(names) => {
@@ -54,7 +55,7 @@ pub(super) fn collect(reader: &dyn HostReader, options: &Options, snapshot: &mut
         .ok()
         .and_then(|target| target.rsplit('/').next().map(str::to_owned));
     failed::collect(reader, options, snapshot);
-    keepers::collect(reader, snapshot);
+    keepers::guards(reader, snapshot);
 }
 
 /// The unit directories that exist, each once: `/lib` is usually a link to `/usr/lib`.
@@ -93,6 +94,7 @@ fn entry(reader: &dyn HostReader, directory: &str, name: &str, snapshot: &mut Sn
         })
     {
         for to in files::list(reader, &path) {
+            keepers::pulled(from, &to, &path, snapshot);
             if of_interest(&to) || of_interest(from) {
                 snapshot.units.links.push(UnitLink {
                     from: from.to_owned(),
