@@ -26,6 +26,7 @@ pub mod qemu;
 pub mod random;
 pub mod snapshot;
 pub mod tools;
+pub mod transaction;
 
 use anyhow::Result;
 

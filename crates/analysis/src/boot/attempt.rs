@@ -35,7 +35,7 @@ impl Attempt {
         }
     }
 
-    fn fails(seconds: f64, reason: impl Into<String>) -> Self {
+    pub(super) fn fails(seconds: f64, reason: impl Into<String>) -> Self {
         Self {
             ok: false,
             seconds,

@@ -16,6 +16,9 @@ use facts::path;
 use facts::unit::escape;
 use std::collections::HashMap;
 
+/// The target that the boot is for.
+pub(super) const ANCHOR: &str = "multi-user.target";
+
 /// The daemon that starts guests.
 pub(super) const DAEMONS: [&str; 2] = ["libvirtd.service", "virtqemud.service"];
 
@@ -191,7 +194,17 @@ pub(super) fn graph(
 ) -> Graph {
     let mut graph = Graph::default();
     let points = Points::of(members);
-    frame(&mut graph, network, daemon);
+    frame(&mut graph, daemon);
+    let mut services = NetworkService::enabled(world.snapshot);
+    if !services.contains(&network) {
+        services.push(network);
+    }
+    for service in services {
+        network_service(&mut graph, service, world);
+    }
+    clients(&mut graph, world);
+    // basic.target has this line in its unit file.
+    mounts_for(&mut graph, "basic.target", "/var/tmp", &points, true);
     for member in members {
         if member.plan.unit.is_some() && !member.masked {
             add(&mut graph, member, &points, world);
@@ -236,13 +249,69 @@ pub(super) fn graph(
             unit.wants.remove(&target);
         }
     }
-    graph.plan_jobs("multi-user.target");
+    graph.gather(ANCHOR);
     graph
 }
 
+/// Makes what belongs into /tmp, /run and /var, after local mounts; some that start early wait for it.
+const TMPFILES: &str = "systemd-tmpfiles-setup.service";
+
+/// Services of network mounts that start early, where they are enabled: nfs-client.target(7) and
+/// rpcbind(8) stand before remote-fs-pre.target, and wait for local mounts by way of the temporary
+/// files, whoever sets up the network.
+fn clients(graph: &mut Graph, world: &World<'_>) {
+    let enabled = |unit: &str| native::enabled(world.snapshot, unit);
+    if enabled("nfs-client.target") {
+        graph.wants("multi-user.target", "nfs-client.target");
+        graph.wants("nfs-client.target", "remote-fs-pre.target");
+        graph.after("remote-fs-pre.target", "nfs-client.target");
+        if !native::settings(world.snapshot, "rpc-gssd.service").masked {
+            graph.wants("nfs-client.target", "rpc-gssd.service");
+            graph.after("nfs-client.target", "rpc-gssd.service");
+            let pipes = if Host::of(world.snapshot).rhel {
+                "var-lib-nfs-rpc_pipefs.mount"
+            } else {
+                "run-rpc_pipefs.mount"
+            };
+            for (unit, other) in [
+                ("rpc-gssd.service", "rpc_pipefs.target"),
+                ("rpc_pipefs.target", pipes),
+            ] {
+                graph.requires(unit, other);
+                graph.after(unit, other);
+            }
+            graph.after(pipes, TMPFILES);
+        }
+    }
+    if enabled("rpcbind.service") {
+        graph.wants("multi-user.target", "rpcbind.service");
+        graph.after("multi-user.target", "rpcbind.service");
+        graph.wants("rpcbind.service", "remote-fs-pre.target");
+        graph.after("rpcbind.service", TMPFILES);
+        graph.after("remote-fs-pre.target", "rpcbind.service");
+    }
+    for (wait, service) in [
+        (
+            "NetworkManager-wait-online.service",
+            NetworkService::NetworkManager,
+        ),
+        (
+            "systemd-networkd-wait-online.service",
+            NetworkService::Networkd,
+        ),
+    ] {
+        let service = service.unit();
+        if graph.units.contains_key(service) && enabled(wait) {
+            graph.wants("network-online.target", wait);
+            graph.after("network-online.target", wait);
+            graph.requires(wait, service);
+            graph.after(wait, service);
+        }
+    }
+}
+
 /// The targets and services of a boot, as far as mounts touch them.
-fn frame(graph: &mut Graph, network: NetworkService, daemon: Option<&str>) {
-    let net = network.unit();
+fn frame(graph: &mut Graph, daemon: Option<&str>) {
     for (unit, requires, wants, after) in [
         ("-.mount", &[][..], &[][..], &[][..]),
         ("local-fs-pre.target", &[], &[], &[]),
@@ -254,14 +323,20 @@ fn frame(graph: &mut Graph, network: NetworkService, daemon: Option<&str>) {
             &["-.mount", "local-fs-pre.target"],
         ),
         (SWAP, &[], &[], &[]),
-        ("sysinit.target", &[], &[LOCAL_FS, SWAP], &[LOCAL_FS, SWAP]),
+        (TMPFILES, &[], &[], &[LOCAL_FS]),
+        (
+            "sysinit.target",
+            &[],
+            &[LOCAL_FS, SWAP, TMPFILES],
+            &[LOCAL_FS, SWAP, TMPFILES],
+        ),
         (
             "basic.target",
             &["sysinit.target"],
             &[],
             &["sysinit.target"],
         ),
-        ("network.target", &[], &[], &[net]),
+        ("network.target", &[], &[], &[]),
         ("network-online.target", &[], &[], &["network.target"]),
         (REMOTE_FS, &[], &[], &["remote-fs-pre.target"]),
         (
@@ -273,13 +348,8 @@ fn frame(graph: &mut Graph, network: NetworkService, daemon: Option<&str>) {
         (
             "multi-user.target",
             &["basic.target"],
-            &[
-                REMOTE_FS,
-                "systemd-user-sessions.service",
-                net,
-                "network.target",
-            ],
-            &["basic.target", "systemd-user-sessions.service", net],
+            &[REMOTE_FS, "systemd-user-sessions.service"],
+            &["basic.target", "systemd-user-sessions.service"],
         ),
     ] {
         let node = graph.unit(unit);
@@ -288,22 +358,55 @@ fn frame(graph: &mut Graph, network: NetworkService, daemon: Option<&str>) {
         node.wants.extend(wants.iter().map(|s| (*s).to_owned()));
         node.after.extend(after.iter().map(|s| (*s).to_owned()));
     }
-    match network {
-        NetworkService::NetworkManager => {
-            graph.requires(net, "sysinit.target");
-            graph.after(net, "basic.target");
-        }
-        NetworkService::Ifupdown => graph.after(net, LOCAL_FS),
-        NetworkService::Networkd => {
-            graph.unit(net);
-        }
-    }
     if let Some(daemon) = daemon {
         graph.wants("multi-user.target", daemon);
         graph.after("multi-user.target", daemon);
         graph.requires(daemon, "sysinit.target");
         for other in ["basic.target", "network.target", LOCAL_FS, REMOTE_FS] {
             graph.after(daemon, other);
+        }
+    }
+}
+
+/// Who sets up the network.
+fn network_service(graph: &mut Graph, service: NetworkService, world: &World<'_>) {
+    let net = service.unit();
+    graph.wants("multi-user.target", net);
+    graph.after("multi-user.target", net);
+    graph.wants(net, "network.target");
+    graph.after("network.target", net);
+    match service {
+        NetworkService::NetworkManager => {
+            graph.requires(net, "sysinit.target");
+            graph.after(net, "basic.target");
+            // It has a name on D-Bus, whose socket stands under basic.target.
+            graph.wants("basic.target", "sockets.target");
+            graph.after("basic.target", "sockets.target");
+            graph.wants("sockets.target", "dbus.socket");
+            graph.after("sockets.target", "dbus.socket");
+            graph.requires("dbus.socket", "sysinit.target");
+            graph.after("dbus.socket", "sysinit.target");
+            graph.requires("dbus.service", "dbus.socket");
+            graph.after("dbus.service", "dbus.socket");
+            graph.after("dbus.service", "basic.target");
+            graph.wants("multi-user.target", "dbus.service");
+            graph.requires(net, "dbus.socket");
+            graph.after(net, "dbus.socket");
+            graph.after(net, "dbus.service");
+        }
+        NetworkService::Ifupdown => {
+            // ifupdown's waits for local mounts, ifupdown2's for nothing.
+            let settings = native::settings(world.snapshot, net);
+            if settings.main {
+                for other in settings.list("Unit", "After") {
+                    graph.after(net, &other);
+                }
+            } else {
+                graph.after(net, LOCAL_FS);
+            }
+        }
+        NetworkService::Networkd => {
+            graph.unit(net);
         }
     }
 }
@@ -379,7 +482,9 @@ fn add(graph: &mut Graph, member: &Member, points: &Points<'_>, world: &World<'_
     if let Some(parent) = path::parent(&plan.mount_point) {
         mounts_for(graph, unit, parent, points, true);
     }
-    if plan.what.starts_with('/') && (plan.bind || plan.looped || !plan.network) {
+    // A swap file always waits for the file system that it lies on.
+    let local = plan.bind || plan.looped || plan.kind == Kind::Swap || !plan.network;
+    if plan.what.starts_with('/') && local {
         mounts_for(graph, unit, &plan.what, points, true);
     }
     for path in &plan.requires_mounts_for {
@@ -397,9 +502,7 @@ fn add(graph: &mut Graph, member: &Member, points: &Points<'_>, world: &World<'_
     }
     let node = graph.unit(unit);
     node.attempt = Some(attempt);
-    node.droppable = !plan.network;
     if let Some(automount) = plan.automount.as_deref() {
-        graph.unit(automount).droppable = true;
         graph.after(automount, "local-fs-pre.target");
         graph.after(LOCAL_FS, automount);
         if let Some(parent) = path::parent(&plan.mount_point) {

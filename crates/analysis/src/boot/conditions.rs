@@ -1,5 +1,6 @@
 //! What a prediction is asked to assume, and what is known of names beside the snapshot.
 
+use super::native;
 use std::collections::BTreeSet;
 
 use facts::{Snapshot, Source, profile::ProfileKind};
@@ -42,8 +43,22 @@ pub enum NetworkService {
 }
 
 impl NetworkService {
-    /// By the profiles found, else by the family of the system.
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::NetworkManager, Self::Networkd, Self::Ifupdown];
+
+    /// Those that the host starts at boot, as far as its unit directories were read.
+    pub fn enabled(snapshot: &Snapshot) -> Vec<Self> {
+        let starts = |service: &Self| native::enabled(snapshot, service.unit());
+        Self::ALL.into_iter().filter(starts).collect()
+    }
+
+    /// The one that sets up the host's addresses: by what is enabled and by the profiles found, else the
+    /// one of most systems.
     pub fn of(snapshot: &Snapshot) -> Self {
+        let enabled = Self::enabled(snapshot);
+        if let [one] = enabled.as_slice() {
+            return *one;
+        }
         let has = |kinds: &[ProfileKind]| snapshot.profiles.iter().any(|p| kinds.contains(&p.kind));
         if has(&[ProfileKind::Keyfile, ProfileKind::Ifcfg]) {
             Self::NetworkManager
@@ -52,7 +67,7 @@ impl NetworkService {
         } else if has(&[ProfileKind::Ifupdown]) {
             Self::Ifupdown
         } else {
-            Self::NetworkManager
+            enabled.first().copied().unwrap_or(Self::NetworkManager)
         }
     }
 

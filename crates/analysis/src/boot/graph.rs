@@ -2,8 +2,7 @@
 //!
 //! Jobs are the units that the default target pulls in. A job runs when all that it is ordered
 //! after have ended, well or badly; it fails at once when one that it requires has failed
-//! (systemd.unit(5)). Where the order is a circle, systemd drops a job that the default target
-//! does not strictly need, and with it those that require it.
+//! (systemd.unit(5)). What becomes of a circle in the order is in [`super::order`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +16,6 @@ pub(super) struct Unit {
     pub after: BTreeSet<String>,
     /// What starting it comes to; the default succeeds at once.
     pub attempt: Option<Attempt>,
-    /// It may be dropped to break a circle: mounts and automounts of fstab.
-    pub droppable: bool,
 }
 
 /// How a job ended.
@@ -31,21 +28,11 @@ pub(super) struct End {
     pub blame: Option<String>,
 }
 
-/// A circle in the order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cycle {
-    /// Its units, each ordered after the next, the last after the first.
-    pub units: Vec<String>,
-    /// The job that is taken out of it, and those that go with it.
-    pub dropped: Vec<String>,
-}
-
 /// All units.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Graph {
     pub units: BTreeMap<String, Unit>,
     pub jobs: BTreeSet<String>,
-    pub cycles: Vec<Cycle>,
 }
 
 impl Graph {
@@ -68,8 +55,8 @@ impl Graph {
         self.unit(unit).wants.insert(other.to_owned());
     }
 
-    /// Everything that starting `anchor` pulls in, then the circles out of it.
-    pub fn plan_jobs(&mut self, anchor: &str) {
+    /// Everything that starting `anchor` pulls in.
+    pub fn gather(&mut self, anchor: &str) {
         let mut open = vec![anchor.to_owned()];
         while let Some(name) = open.pop() {
             let Some(unit) = self.units.get(&name) else {
@@ -79,36 +66,6 @@ impl Graph {
                 open.extend(unit.requires.iter().chain(&unit.wants).cloned());
             }
         }
-        // Each round drops at least one job.
-        for _ in 0..=self.units.len() {
-            let Some(units) = self.cycle() else { break };
-            let victim = units
-                .iter()
-                .find(|name| self.units.get(*name).is_some_and(|u| u.droppable))
-                .or_else(|| units.iter().find(|name| *name == "local-fs.target"))
-                .unwrap_or(&units[0])
-                .clone();
-            let dropped = self.drop_job(&victim);
-            self.cycles.push(Cycle { units, dropped });
-        }
-    }
-
-    /// Drops a job and all jobs that require it.
-    fn drop_job(&mut self, name: &str) -> Vec<String> {
-        let mut dropped = Vec::new();
-        let mut open = vec![name.to_owned()];
-        while let Some(name) = open.pop() {
-            if self.jobs.remove(&name) {
-                open.extend(
-                    self.units
-                        .iter()
-                        .filter(|(_, unit)| unit.requires.contains(&name))
-                        .map(|(other, _)| other.clone()),
-                );
-                dropped.push(name);
-            }
-        }
-        dropped
     }
 
     fn ordered_after<'g>(&'g self, name: &str) -> impl Iterator<Item = &'g String> {
@@ -117,33 +74,6 @@ impl Graph {
             .into_iter()
             .flat_map(|unit| &unit.after)
             .filter(|other| self.jobs.contains(*other))
-    }
-
-    /// One circle among the jobs; `None` where there is none.
-    fn cycle(&self) -> Option<Vec<String>> {
-        let mut done: BTreeSet<&str> = BTreeSet::new();
-        for start in &self.jobs {
-            // Depth first with a stack of our own: fstab may be long.
-            let mut path: Vec<(&str, Vec<&str>)> = Vec::new();
-            let successors = |name: &str| self.ordered_after(name).map(String::as_str).collect();
-            if !done.contains(start.as_str()) {
-                path.push((start, successors(start)));
-            }
-            while let Some((name, rest)) = path.last_mut() {
-                let Some(next) = rest.pop() else {
-                    done.insert(name);
-                    path.pop();
-                    continue;
-                };
-                if let Some(at) = path.iter().position(|(on_path, _)| *on_path == next) {
-                    return Some(path[at..].iter().map(|(n, _)| (*n).to_owned()).collect());
-                }
-                if !done.contains(next) {
-                    path.push((next, successors(next)));
-                }
-            }
-        }
-        None
     }
 
     /// How every job ends.
@@ -157,7 +87,7 @@ impl Graph {
                 .filter(|name| self.before_it(name).all(|other| ends.contains_key(other)))
                 .collect();
             if ready.is_empty() {
-                // Only a requirement against the order could do this; there is no such unit.
+                // A circle of which no job can be spared: systemd refuses it all.
                 break;
             }
             for name in ready {
@@ -231,7 +161,7 @@ mod tests {
         graph.wants("end", "a");
         graph.after("end", "a");
         graph.unit("a").attempt = failing(90.0);
-        graph.plan_jobs("end");
+        graph.gather("end");
         assert_eq!(
             graph.run()["end"],
             End {
@@ -243,23 +173,5 @@ mod tests {
         graph.requires("end", "a");
         let end = &graph.run()["end"];
         assert!(!end.ok && end.blame.as_deref() == Some("a"));
-    }
-
-    #[test]
-    fn a_circle_costs_the_mount_and_what_requires_it() {
-        let mut graph = Graph::default();
-        graph.wants("end", "local-fs.target");
-        graph.requires("local-fs.target", "bind.mount");
-        graph.after("local-fs.target", "bind.mount");
-        graph.requires("bind.mount", "nas.mount");
-        graph.after("bind.mount", "nas.mount");
-        graph.after("nas.mount", "local-fs.target");
-        graph.unit("bind.mount").droppable = true;
-        graph.unit("nas.mount");
-        graph.plan_jobs("end");
-        assert_eq!(graph.cycles.len(), 1);
-        assert_eq!(graph.cycles[0].units.len(), 3);
-        assert_eq!(graph.cycles[0].dropped, ["bind.mount", "local-fs.target"]);
-        assert!(graph.run()["nas.mount"].ok);
     }
 }

@@ -6,7 +6,7 @@
 //! [`plan::unit_of`] is cheap and looks at one line alone: rules use it.
 //!
 //! Start reading at `plan`, then `build` (what systemd adds by itself), `graph` (how a transaction
-//! runs), `attempt` (what one mount comes to) and `predict`.
+//! runs), `order` (what becomes of a circle in it), `attempt` (what one mount comes to) and `predict`.
 
 mod attempt;
 mod build;
@@ -17,17 +17,20 @@ mod guests;
 mod line;
 mod native;
 pub mod options;
+mod order;
 pub mod plan;
 mod predict;
 pub mod timespan;
+mod ways;
 
 #[cfg(test)]
 mod tests;
 
 pub use attempt::{DEFAULT_SECONDS, device, fits, looks_remote};
 pub use conditions::{Conditions, NetworkService, Service};
-pub use graph::Cycle;
+pub use order::Cycle;
 pub use plan::{Host, UnitPlan, unit_of};
 pub use predict::{
-    Boot, Delay, GuestResult, GuestStart, MountResult, Mounted, Outcome, cycles, predict,
+    Boot, Delay, GuestResult, GuestStart, MountResult, Mounted, Otherwise, Outcome, Transaction,
+    cycles, predict,
 };

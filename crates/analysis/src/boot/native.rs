@@ -68,6 +68,15 @@ pub(super) fn link_lasts(link: &UnitLink, snapshot: &Snapshot) -> bool {
         || link.path.starts_with(GENERATED) && snapshot.units.files.iter().filter(own).all(lasts)
 }
 
+/// Whether something pulls a unit in at the next boot and nobody masked it.
+pub(super) fn enabled(snapshot: &Snapshot, unit: &str) -> bool {
+    let links = &snapshot.units.links;
+    links
+        .iter()
+        .any(|link| link.to == unit && link_lasts(link, snapshot))
+        && !settings(snapshot, unit).masked
+}
+
 fn is_drop_in(file: &UnitFile) -> bool {
     file.path.contains(".d/")
 }

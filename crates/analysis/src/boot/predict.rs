@@ -1,16 +1,18 @@
 //! The prediction itself: outcome, delay, every mount, every guest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use facts::{Snapshot, Source};
 
 use super::attempt::{self, DEFAULT_SECONDS, World};
-use super::build::{self, DAEMONS, Member};
+use super::build::{self, ANCHOR, DAEMONS, Member};
 use super::conditions::{Conditions, NetworkService};
 use super::fstype;
-use super::graph::{Cycle, End, Graph};
+use super::graph::{End, Graph};
 use super::guests;
+use super::order::{self, Circles, Cycle, Way};
 use super::plan::{Host, Kind, LOCAL_FS, PulledIn, Requirement, UnitPlan, plan};
+use super::ways;
 
 /// How a boot ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,8 +155,27 @@ pub struct Boot {
     pub lost: Vec<String>,
     /// Circles in the order of the units.
     pub cycles: Vec<Cycle>,
+    /// What else may become of this boot: which job systemd takes out of a circle is chance, and this
+    /// prediction is what comes of it most often. The more frequent first.
+    pub otherwise: Vec<Otherwise>,
     /// What was taken for granted, since it was not read.
     pub assumed: Vec<String>,
+}
+
+/// Another end of a boot with a circle in its order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Otherwise {
+    /// How it ends then.
+    pub outcome: Outcome,
+    /// As [`Boot::delay_seconds`].
+    pub delay_seconds: u64,
+    /// Jobs whose loss leads to it, in the most frequent case.
+    pub dropped: Vec<String>,
+    /// Mounts and swaps that fare otherwise: their unit and what becomes of it.
+    pub mounts: Vec<(String, MountResult)>,
+    /// Its part of all orders that were tried, 0 to 1. systemd's own tables hold more units: a hint and
+    /// no measurement.
+    pub share: f64,
 }
 
 impl Boot {
@@ -189,7 +210,54 @@ pub fn cycles(snapshot: &Snapshot, plans: &[UnitPlan]) -> Vec<Cycle> {
     };
     let network = NetworkService::of(snapshot);
     let members = build::members(plans.to_vec(), sources(snapshot), &world);
-    build::graph(&members, &world, network, daemon(snapshot)).cycles
+    let graph = build::graph(&members, &world, network, daemon(snapshot));
+    let circles = order::circles(&graph, ANCHOR);
+    circles.told(circles.ways.first())
+}
+
+/// The transaction of the next boot, for who compares it with systemd's own.
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    graph: Graph,
+    circles: Circles,
+}
+
+impl Transaction {
+    /// The one of the host that `snapshot` was taken from.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let conditions = Conditions::default();
+        let world = World {
+            snapshot,
+            conditions: &conditions,
+        };
+        let plans = plan(&snapshot.fstab, &Host::of(snapshot));
+        let members = build::members(plans, sources(snapshot), &world);
+        let network = NetworkService::of(snapshot);
+        let graph = build::graph(&members, &world, network, daemon(snapshot));
+        let circles = order::circles(&graph, ANCHOR);
+        Self { graph, circles }
+    }
+
+    /// Units with a start job, before circles are broken.
+    pub fn jobs(&self) -> &BTreeSet<String> {
+        &self.graph.jobs
+    }
+
+    /// The jobs that mostly are left out to break circles; `None` where there is no circle.
+    pub fn mostly_left_out(&self) -> Option<BTreeSet<String>> {
+        let way = self.circles.ways.first()?;
+        let jobs = way.dropped.iter().flat_map(|(_, jobs)| jobs);
+        Some(jobs.cloned().collect())
+    }
+
+    /// All jobs that go where systemd picks `victims`, in this order, to break circles. Units that are not
+    /// modelled are passed over.
+    ///
+    /// # Errors
+    /// What speaks against it, where systemd could not do that.
+    pub fn left_out(&self, victims: &[String]) -> Result<BTreeSet<String>, String> {
+        order::left_out(&self.graph, ANCHOR, victims)
+    }
 }
 
 /// First fields of fstab, one per plan.
@@ -209,22 +277,14 @@ fn mounts_of(world: &World<'_>, daemon: Option<&'static str>) -> (Boot, Run) {
         .unwrap_or_else(|| NetworkService::of(snapshot));
     let members = build::members(plan(&snapshot.fstab, &host), sources(snapshot), world);
     let graph = build::graph(&members, world, network, daemon);
-    let mut run = Run {
-        ends: graph.run(),
-        graph,
-        members,
-        network,
-        emergency: None,
-    };
-    run.emergency = run.ends.get(LOCAL_FS).filter(|end| !end.ok).cloned();
-    let never = run.endless();
-    let mut boot = run.report(snapshot, world);
-    if let Some(unit) = never {
-        boot.outcome = Outcome::Emergency;
-        boot.causes
-            .insert(0, format!("the boot waits for {unit} without end"));
+    let circles = order::circles(&graph, ANCHOR);
+    if circles.ways.is_empty() {
+        let run = Run::of(graph, None, members, network);
+        return (run.boot(&circles, None, world), run);
     }
-    (boot, run)
+    ways::most_frequent(&circles, world, |way| {
+        Run::of(graph.clone(), Some(way), members.clone(), network)
+    })
 }
 
 /// The daemon that starts guests on this host; `None` where it is known that there is none.
@@ -258,15 +318,71 @@ fn lost(guests: &[GuestStart], conditions: &Conditions) -> Vec<String> {
         .collect()
 }
 
-struct Run {
+pub(super) struct Run {
     ends: BTreeMap<String, End>,
     graph: Graph,
     members: Vec<Member>,
     network: NetworkService,
     emergency: Option<End>,
+    /// Jobs that were taken out of circles.
+    dropped: BTreeSet<String>,
+}
+
+/// Whether a mount needs a network: one that only says `_netdev` does not.
+fn far(plan: &UnitPlan) -> bool {
+    fstype::is_network(&plan.fstype) || plan.what.contains("/by-path/ip-")
 }
 
 impl Run {
+    /// The boot with the circles broken in one way.
+    pub(super) fn of(
+        mut graph: Graph,
+        way: Option<&Way>,
+        members: Vec<Member>,
+        network: NetworkService,
+    ) -> Self {
+        let dropped: BTreeSet<String> = way
+            .into_iter()
+            .flat_map(|way| &way.dropped)
+            .flat_map(|(_, jobs)| jobs.iter().cloned())
+            .collect();
+        graph.jobs.retain(|job| !dropped.contains(job));
+        if dropped.contains(network.unit()) {
+            let needy = members.iter().filter(|member| far(&member.plan));
+            for unit in needy.filter_map(|member| member.plan.unit.as_deref()) {
+                graph.unit(unit).attempt = Some(attempt::Attempt::fails(
+                    0.0,
+                    format!(
+                        "there is no network: systemd left {} out to break an ordering cycle",
+                        network.unit()
+                    ),
+                ));
+            }
+        }
+        let ends = graph.run();
+        let emergency = ends.get(LOCAL_FS).filter(|end| !end.ok).cloned();
+        Self {
+            ends,
+            graph,
+            members,
+            network,
+            emergency,
+            dropped,
+        }
+    }
+
+    /// What it comes to.
+    pub(super) fn boot(&self, circles: &Circles, way: Option<&Way>, world: &World<'_>) -> Boot {
+        let mut boot = self.report(world.snapshot, world);
+        if let Some(unit) = self.endless() {
+            boot.outcome = Outcome::Emergency;
+            boot.causes
+                .insert(0, format!("the boot waits for {unit} without end"));
+        }
+        boot.cycles = circles.told(way);
+        boot
+    }
+
     /// A unit that the boot waits for and that never ends.
     fn endless(&self) -> Option<String> {
         let end = self.ends.get("multi-user.target")?;
@@ -371,7 +487,8 @@ impl Run {
             swaps,
             guests: Vec::new(),
             lost: Vec::new(),
-            cycles: self.graph.cycles.clone(),
+            cycles: Vec::new(),
+            otherwise: Vec::new(),
             assumed,
         }
     }
@@ -403,20 +520,11 @@ impl Run {
         if member.masked {
             return skipped(format!("{unit} is masked"));
         }
-        let dropped = self.graph.cycles.iter().find(|cycle| {
-            cycle.dropped.iter().any(|name| name == unit)
-                || cycle
-                    .dropped
-                    .iter()
-                    .any(|name| Some(name) == plan.automount.as_ref())
-        });
-        if let Some(cycle) = dropped {
+        let gone = |name: &String| self.dropped.contains(name);
+        if self.dropped.contains(unit) || plan.automount.as_ref().is_some_and(gone) {
             return (
                 MountResult::Failed,
-                format!(
-                    "ordering cycle ({}): systemd drops a job of it, mostly this one",
-                    cycle.units.join(" after ")
-                ),
+                "systemd leaves its job out to break an ordering cycle".into(),
                 None,
             );
         }
@@ -440,9 +548,9 @@ impl Run {
         };
         if end.ok {
             // network-online.target is reached all the same, and what only says `_netdev` is mounted.
-            let far = fstype::is_network(&plan.fstype) || plan.what.contains("/by-path/ip-");
-            let late =
-                self.emergency.is_some() && far && self.network == NetworkService::NetworkManager;
+            let late = self.emergency.is_some()
+                && far(plan)
+                && self.network == NetworkService::NetworkManager;
             if late {
                 return (
                     MountResult::Failed,
@@ -566,7 +674,7 @@ impl Run {
             "multi-user.target"
         };
         let mut open = vec![goal];
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         while let Some(unit) = open.pop() {
             if unit == name {
                 return true;

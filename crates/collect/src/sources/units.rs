@@ -69,6 +69,22 @@ pub(super) fn present(reader: &dyn HostReader) -> Vec<&'static str> {
         .collect()
 }
 
+/// Units that stand between the local and the network mounts of a boot: whether they are enabled and
+/// masked decides which orders are circles.
+fn between(unit: &str) -> bool {
+    matches!(
+        unit,
+        "nfs-client.target"
+            | "rpc-gssd.service"
+            | "rpcbind.service"
+            | "NetworkManager-wait-online.service"
+            | "systemd-networkd-wait-online.service"
+            | "NetworkManager.service"
+            | "systemd-networkd.service"
+            | "networking.service"
+    )
+}
+
 /// Whether a unit is one that nofail looks at.
 fn of_interest(unit: &str) -> bool {
     let (stem, suffix) = unit.rsplit_once('.').unwrap_or((unit, ""));
@@ -95,7 +111,7 @@ fn entry(reader: &dyn HostReader, directory: &str, name: &str, snapshot: &mut Sn
     {
         for to in files::list(reader, &path) {
             keepers::pulled(from, &to, &path, snapshot);
-            if of_interest(&to) || of_interest(from) {
+            if of_interest(&to) || of_interest(from) || between(&to) {
                 snapshot.units.links.push(UnitLink {
                     from: from.to_owned(),
                     requirement: requirement.to_owned(),
@@ -117,7 +133,12 @@ fn entry(reader: &dyn HostReader, directory: &str, name: &str, snapshot: &mut Sn
         }
         return;
     }
-    if of_interest(name) {
+    // Of those between it matters only whether somebody masked them; but two packages give
+    // networking.service, with another place in the order.
+    let by_hand = directory.starts_with("/etc/")
+        || directory.starts_with("/run/")
+        || name == "networking.service";
+    if of_interest(name) || between(name) && by_hand {
         keep(reader, name, &path, snapshot);
     }
 }

@@ -52,7 +52,8 @@ pub struct Units {
     /// Units in state failed.
     pub failed: Vec<FailedUnit>,
     /// Native `.mount`, `.automount`, `.swap` units, the units and drop-ins of libvirt, and
-    /// drop-ins of `local-fs.target`, `remote-fs.target`; of each every file, in order.
+    /// drop-ins of `local-fs.target`, `remote-fs.target`; of each every file, in order. Files of /etc and
+    /// /run for the services between local and network mounts, `nfs-client.target` say.
     pub files: Vec<UnitFile>,
     /// `.wants` and `.requires` links that concern these units.
     pub links: Vec<UnitLink>,

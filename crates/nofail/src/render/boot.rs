@@ -30,17 +30,7 @@ pub fn text(host: &str, snapshot: &Snapshot, boot: &Boot) -> String {
     if boot.outcome == Outcome::Emergency {
         innocent(&mut out, boot);
     }
-    for cycle in &boot.cycles {
-        item(
-            &mut out,
-            "  cycle    ",
-            &format!(
-                "{}: no order satisfies it, so systemd drops {}; local-fs.target is then never reached, and no failure there leads to emergency mode",
-                cycle.units.join(" after "),
-                cycle.dropped.first().map_or("a job", String::as_str)
-            ),
-        );
-    }
+    cycles(&mut out, boot);
     delays(&mut out, boot);
     table(&mut out, "Mounts", &boot.mounts);
     table(&mut out, "Swap", &boot.swaps);
@@ -93,6 +83,57 @@ fn innocent(out: &mut String, boot: &Boot) {
             &format!(
                 "because of {}: network mounts stand under remote-fs.target, whose failure only degrades a boot",
                 remote.join(", ")
+            ),
+        );
+    }
+}
+
+/// Circles in the order, and what else may become of the boot on account of them.
+fn cycles(out: &mut String, boot: &Boot) {
+    for cycle in &boot.cycles {
+        let goes = match cycle.dropped.as_slice() {
+            [] => {
+                "and none of them can be spared: systemd refuses to boot the default target".into()
+            }
+            [job] => format!("so systemd leaves out a job, by chance; here {job}"),
+            [job, with @ ..] => {
+                format!(
+                    "so systemd leaves out a job, by chance; here {job}, and with it {}",
+                    with.join(", ")
+                )
+            }
+        };
+        let circle = cycle.units.join(" after ");
+        item(
+            out,
+            "  cycle    ",
+            &format!("{circle}: no order satisfies it, {goes}"),
+        );
+    }
+    for end in &boot.otherwise {
+        let (style, word) = match end.outcome {
+            Outcome::Normal => (Style::Green, "boots normally"),
+            Outcome::Degraded => (Style::Yellow, "boots, degraded"),
+            Outcome::Emergency => (Style::Red, "stops in emergency mode"),
+        };
+        let fates: Vec<String> = end
+            .mounts
+            .iter()
+            .map(|(unit, result)| format!("{unit} {}", result.name()))
+            .collect();
+        let fates = if fates.is_empty() {
+            String::new()
+        } else {
+            format!("; {}", fates.join(", "))
+        };
+        item(
+            out,
+            "  or       ",
+            &format!(
+                "{} (about one boot in {:.0}: without {}){fates}",
+                paint(style, word),
+                (1.0 / end.share).max(2.0),
+                end.dropped.join(", ")
             ),
         );
     }

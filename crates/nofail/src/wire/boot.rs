@@ -13,6 +13,35 @@ pub struct Document<'a> {
     swaps: Vec<Mount<'a>>,
     guests: Vec<Guest<'a>>,
     lost: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cycles: Vec<Cycle<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    otherwise: Vec<Otherwise<'a>>,
+}
+
+/// A circle in the order: each unit is ordered after the next, the last after the first.
+#[derive(Debug, Serialize)]
+pub struct Cycle<'a> {
+    units: &'a [String],
+    dropped: &'a [String],
+}
+
+/// Another end that this boot may come to, since systemd's pick of a job to drop is chance.
+#[derive(Debug, Serialize)]
+pub struct Otherwise<'a> {
+    outcome: &'static str,
+    delay_seconds: u64,
+    dropped: &'a [String],
+    /// The mounts and swaps that fare otherwise.
+    mounts: Vec<Fate<'a>>,
+    share: f64,
+}
+
+/// What becomes of one unit.
+#[derive(Debug, Serialize)]
+pub struct Fate<'a> {
+    unit: &'a str,
+    result: &'static str,
 }
 
 /// One mount or swap.
@@ -48,8 +77,7 @@ impl<'a> From<&'a Boot> for Document<'a> {
         Self {
             schema: "nofail.boot/1",
             outcome: boot.outcome.name(),
-            // A wait without end still has to be a number that every reader can hold.
-            delay_seconds: boot.delay_seconds.min(u64::from(u32::MAX)),
+            delay_seconds: number(boot.delay_seconds),
             mounts: boot.mounts.iter().map(Mount::from).collect(),
             swaps: boot.swaps.iter().map(Mount::from).collect(),
             guests: boot
@@ -62,6 +90,39 @@ impl<'a> From<&'a Boot> for Document<'a> {
                 })
                 .collect(),
             lost: &boot.lost,
+            cycles: boot
+                .cycles
+                .iter()
+                .map(|cycle| Cycle {
+                    units: &cycle.units,
+                    dropped: &cycle.dropped,
+                })
+                .collect(),
+            otherwise: boot.otherwise.iter().map(Otherwise::from).collect(),
+        }
+    }
+}
+
+/// A wait without end still has to be a number that every reader can hold.
+fn number(seconds: u64) -> u64 {
+    seconds.min(u64::from(u32::MAX))
+}
+
+impl<'a> From<&'a boot::Otherwise> for Otherwise<'a> {
+    fn from(end: &'a boot::Otherwise) -> Self {
+        Self {
+            outcome: end.outcome.name(),
+            delay_seconds: number(end.delay_seconds),
+            dropped: &end.dropped,
+            mounts: end
+                .mounts
+                .iter()
+                .map(|(unit, result)| Fate {
+                    unit,
+                    result: result.name(),
+                })
+                .collect(),
+            share: (end.share * 1000.0).round() / 1000.0,
         }
     }
 }
