@@ -379,6 +379,15 @@ impl Run {
             boot.causes
                 .insert(0, format!("the boot waits for {unit} without end"));
         }
+        if let Some(end) = self.ends.get(ANCHOR).filter(|end| !end.ok)
+            && boot.outcome != Outcome::Emergency
+        {
+            // Without an emergency mode and without a failed unit: the worst to be told apart from afar.
+            boot.causes.push(format!(
+                "{ANCHOR} is not reached: {} fails, and basic.target requires it",
+                end.blame.as_deref().unwrap_or("a unit")
+            ));
+        }
         boot.cycles = circles.told(way);
         boot
     }

@@ -335,3 +335,16 @@ fn a_native_mount_unit_counts_too() {
     assert_eq!(boot.outcome, Outcome::Emergency);
     assert_eq!(mount(&boot, "/data").result, MountResult::Failed);
 }
+
+/// Seen on a real machine: no emergency mode, no failed unit, and multi-user.target not reached.
+#[test]
+fn var_with_nofail_that_is_missing_keeps_multi_user_target_away() {
+    let fstab = "/dev/sdz1 /var ext4 nofail,x-systemd.device-timeout=5 0 0\n";
+    let boot = predict(&host(fstab), &Conditions::default());
+    assert_eq!(boot.outcome, Outcome::Normal);
+    assert!(
+        boot.causes
+            .iter()
+            .any(|cause| cause.starts_with("multi-user.target is not reached"))
+    );
+}

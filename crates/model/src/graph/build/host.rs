@@ -96,7 +96,12 @@ fn add_uplink(
             );
         }
         let table = format!("{}.uplinks.{port}", snapshot.host);
-        let why = by_site(estate, "plugged in there", "hosts", &table, "port");
+        let key = if plugged.temporary_port.is_some() {
+            "temporary_port"
+        } else {
+            "port"
+        };
+        let why = by_site(estate, "plugged in there", "hosts", &table, key);
         graph.need_one(index, socket, Regimes::BOTH, why);
     }
     index
