@@ -59,6 +59,20 @@ impl Chroot {
         })
     }
 
+    /// A fresh root with the generator of the system at `system`, another distribution's say.
+    ///
+    /// # Errors
+    /// Where the generator is missing there or cannot be copied.
+    pub fn of(system: &Path) -> Result<Self> {
+        let dir = tempfile::tempdir().context("no temporary directory for the chroot")?;
+        let root = dir.path().to_path_buf();
+        install_from(system, &root)?;
+        Ok(Self {
+            root,
+            _temporary: Some(dir),
+        })
+    }
+
     /// Uses `root`, a case's own file tree, and puts the generator into it where it is missing.
     ///
     /// # Errors
@@ -151,18 +165,32 @@ pub fn run(fstab: &str, root: &Path) -> Result<Generated> {
 
 /// Copies the generator, its libraries and the marks of a host that can check and swap to `root`.
 fn install(root: &Path) -> Result<()> {
-    let ldd = Command::new("/usr/bin/ldd")
+    install_from(Path::new("/"), root)
+}
+
+fn install_from(system: &Path, root: &Path) -> Result<()> {
+    let mut ldd = if system == Path::new("/") {
+        Command::new("/usr/bin/ldd")
+    } else {
+        let mut command = Command::new("/usr/sbin/chroot");
+        command.arg(system).arg("/usr/bin/ldd");
+        command
+    };
+    let ldd = ldd
         .arg(GENERATOR)
         .env("LC_ALL", "C")
         .output()
         .context("cannot run ldd")?;
     if !ldd.status.success() {
-        bail!("{GENERATOR} is missing on this machine: install the package systemd");
+        bail!(
+            "{GENERATOR} is missing in {}: install the package systemd",
+            system.display()
+        );
     }
-    copy(root, Path::new(GENERATOR))?;
+    copy(system, root, Path::new(GENERATOR))?;
     let listed = String::from_utf8_lossy(&ldd.stdout).into_owned();
     for word in listed.split_whitespace().filter(|w| w.starts_with('/')) {
-        copy(root, Path::new(word))?;
+        copy(system, root, Path::new(word))?;
     }
     let sbin = root.join("usr/sbin");
     fs::create_dir_all(&sbin)?;
@@ -183,14 +211,15 @@ fn install(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies one file of this machine to the same path below `root`, links resolved.
-fn copy(root: &Path, file: &Path) -> Result<()> {
+/// Copies one file of a system to the same path below `root`, links resolved.
+fn copy(system: &Path, root: &Path, file: &Path) -> Result<()> {
+    let from = system.join(file.strip_prefix("/").unwrap_or(file));
     let to = root.join(file.strip_prefix("/").unwrap_or(file));
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent)?;
     }
-    fs::copy(file, &to)
-        .with_context(|| format!("cannot copy {} to {}", file.display(), to.display()))?;
+    fs::copy(&from, &to)
+        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     Ok(())
 }
 

@@ -177,7 +177,8 @@ pub fn image(variant: Variant) -> Result<Image> {
 }
 
 /// Installs the packages into `dir`/root.
-fn install(dir: &Path, packages: &[&str], sources: &[String]) -> Result<()> {
+/// Puts a Debian with these packages below `dir`/root.
+pub(crate) fn install(dir: &Path, packages: &[&str], sources: &[String]) -> Result<()> {
     tools::require(&["/usr/bin/mmdebstrap"])?;
     if !rustix::process::geteuid().is_root() {
         bail!("building a lab image takes root");

@@ -4,6 +4,7 @@
 //! real libvirt. See `lab/README.md` for what there is and what it costs.
 
 pub mod agent;
+pub mod apart;
 pub mod apt;
 pub mod bmc;
 pub mod cable;
@@ -19,6 +20,7 @@ pub mod image;
 pub mod initramfs;
 pub mod kernel;
 pub mod machine;
+pub mod next;
 pub mod nfs;
 pub mod nspawn;
 pub mod process;

@@ -1,5 +1,5 @@
-//! The transaction of a boot as the real systemd makes it, without a boot: `systemd --test` in the plain
-//! image's root, which runs the generators, gathers the jobs, takes circles out of their order, and ends.
+//! The transaction of a boot as the real systemd makes it, without a boot: `systemd --test` in a root
+//! file system, which runs the generators, gathers the jobs, takes circles out of their order, and ends.
 //! A tenth of a second each.
 //!
 //! It wants a cgroup hierarchy and no root's rights (systemd refuses its test mode to root), so it runs as
@@ -7,13 +7,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::image::{Variant, rootfs};
-use crate::process;
-use crate::tools;
+use crate::apart::{self, Apart, OVERLAY};
 
 /// What is left of a transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,55 +23,30 @@ pub struct Transaction {
     pub deleted: Vec<String>,
 }
 
-/// Arguments: the root, a directory of our own, the number of tries.
-const SCRIPT: &str = r#"
-set -e
-root=$1 own=$2 tries=$3
-mount -t tmpfs none "$own"
-mkdir "$own/upper" "$own/work" "$own/root"
-mount -t overlay none -o "lowerdir=$root,upperdir=$own/upper,workdir=$own/work" "$own/root"
-cat > "$own/root/etc/fstab"
+/// Makes the transaction of a boot to multi-user.target with this fstab `tries` times, with the systemd of
+/// `root`, a directory that is not written to.
+///
+/// # Errors
+/// Where a tool is missing, or a try tells of no job at all; this takes root.
+pub fn transactions(root: &Path, fstab: &str, tries: u32) -> Result<Vec<Transaction>> {
+    let given = tempfile::NamedTempFile::new()?;
+    fs::write(given.path(), fstab)?;
+    let script = format!(
+        r#"{OVERLAY}
 mount --bind /proc "$own/root/proc"
-mount --bind /dev "$own/root/dev"
-mount -t sysfs none "$own/root/sys"
-mount -t cgroup2 none "$own/root/sys/fs/cgroup"
-for try in $(seq "$tries"); do
-    mount -t tmpfs -o mode=1777 none "$own/root/run"
+cp '{}' "$own/root/etc/fstab"
+for try in $(seq {tries}); do
     echo "try $try"
     HOME=/ chroot --userspec=65534:65534 "$own/root" /lib/systemd/systemd --test --system \
         --unit=multi-user.target 2>&1 | grep -E ' deleted to break ordering cycle |Action: .* -> start$' || true
     umount "$own/root/run"
+    mount -t tmpfs -o mode=1777 none "$own/root/run"
 done
-"#;
-
-/// Makes the transaction of a boot to multi-user.target with this fstab `tries` times.
-///
-/// # Errors
-/// Where a tool is missing, or a try tells of no job at all; this takes root.
-pub fn transactions(fstab: &str, tries: u32) -> Result<Vec<Transaction>> {
-    tools::require(&["/usr/bin/unshare"])?;
-    let root = rootfs(Variant::Plain)?;
-    let dir = tempfile::tempdir()?;
-    let own = dir.path().join("own");
-    fs::create_dir(&own)?;
-    let given = dir.path().join("fstab");
-    fs::write(&given, fstab)?;
-    let text = process::run_text(
-        "/usr/bin/unshare",
-        &[
-            "--mount",
-            "--propagation",
-            "private",
-            "sh",
-            "-c",
-            &format!("exec < '{}'; {SCRIPT}", given.display()),
-            "sh",
-            &root.to_string_lossy(),
-            &own.to_string_lossy(),
-            &tries.to_string(),
-        ],
-        Duration::from_secs(60 + 30 * u64::from(tries)),
-    )?;
+"#,
+        given.path().display()
+    );
+    let limit = Duration::from_secs(60 + 30 * u64::from(tries));
+    let text = apart::run(root, Apart::Mounts, &script, limit)?;
     let mut all: Vec<Transaction> = Vec::new();
     for line in text.lines() {
         if line.starts_with("try ") {

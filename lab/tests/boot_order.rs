@@ -12,6 +12,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use analysis::boot::{self, Transaction};
 use collect::{LocalReader, Options};
@@ -75,17 +76,14 @@ fn fstab(random: &mut Random) -> String {
     lines
 }
 
-/// The image's root with this fstab, as nofail reads it.
-fn snapshot(fstab: &str) -> Snapshot {
-    // Read once: nothing but the fstab differs from case to case.
-    static BASE: std::sync::OnceLock<Snapshot> = std::sync::OnceLock::new();
-    let base = BASE.get_or_init(|| {
-        let root = rootfs(Variant::Plain).expect("the image's root");
-        collect::collect(
-            &LocalReader::rooted(&root).expect("readable"),
-            &Options::default(),
-        )
-    });
+/// What nofail reads of a root: nothing but the fstab differs from case to case.
+fn read(root: &Path) -> Snapshot {
+    let reader = LocalReader::rooted(root).expect("readable");
+    collect::collect(&reader, &Options::default())
+}
+
+/// The root with this fstab.
+fn snapshot(base: &Snapshot, fstab: &str) -> Snapshot {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("etc")).unwrap();
     fs::write(dir.path().join("etc/fstab"), fstab).unwrap();
@@ -101,6 +99,16 @@ fn snapshot(fstab: &str) -> Snapshot {
 
 #[test]
 fn what_systemd_leaves_out_of_a_circle_was_foretold() {
+    compare(&rootfs(Variant::Plain).expect("the image's root"));
+}
+
+#[test]
+fn so_does_the_systemd_of_the_next_release() {
+    compare(&lab::next::root().expect("the next release's root"));
+}
+
+fn compare(root: &Path) {
+    let base = read(root);
     let cases = std::env::var("NOFAIL_TEST_CASES")
         .ok()
         .and_then(|text| text.parse().ok())
@@ -109,7 +117,7 @@ fn what_systemd_leaves_out_of_a_circle_was_foretold() {
     let mut wrong = Vec::new();
     for index in 0..cases {
         let lines = fstab(&mut Random::new(4, index));
-        let snapshot = snapshot(&lines);
+        let snapshot = snapshot(&base, &lines);
         let foretold = Transaction::of(&snapshot);
         let mostly = foretold.mostly_left_out();
         // What decides the outcome: the mounts, their targets, the network.
@@ -122,7 +130,7 @@ fn what_systemd_leaves_out_of_a_circle_was_foretold() {
             .filter(|unit| foretold.jobs().contains(unit))
             .collect();
         circles += usize::from(mostly.is_some());
-        for real in transactions(&lines, TRIES).unwrap() {
+        for real in transactions(root, &lines, TRIES).unwrap() {
             made += 1;
             let missing = &compared - &real.jobs;
             let told = foretold.left_out(&real.deleted);

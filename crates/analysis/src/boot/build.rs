@@ -333,8 +333,8 @@ fn frame(graph: &mut Graph, daemon: Option<&str>) {
         (
             "basic.target",
             &["sysinit.target"],
-            &[],
-            &["sysinit.target"],
+            &["tmp.mount"],
+            &["sysinit.target", "tmp.mount"],
         ),
         ("network.target", &[], &[], &[]),
         ("network-online.target", &[], &[], &["network.target"]),
@@ -393,6 +393,13 @@ fn network_service(graph: &mut Graph, service: NetworkService, world: &World<'_>
             graph.requires(net, "dbus.socket");
             graph.after(net, "dbus.socket");
             graph.after(net, "dbus.service");
+            // From 1.46 on it is bound to dbus.service.
+            let settings = native::settings(world.snapshot, net);
+            for key in ["Requires", "BindsTo"] {
+                for other in settings.list("Unit", key) {
+                    graph.requires(net, &other);
+                }
+            }
         }
         NetworkService::Ifupdown => {
             // ifupdown's waits for local mounts, ifupdown2's for nothing.

@@ -64,8 +64,8 @@ pub fn is_virtual(fstype: &str) -> bool {
 }
 
 /// Mount points that systemd sets up or leaves alone itself: a line for one yields no unit.
-/// `/run/lock` is one only on Debian and its children, which mount it early.
-pub fn is_api(target: &str, debian: bool) -> bool {
+/// `/run/lock` is one only on Debian and its children, which mounted it early before systemd 257.
+pub fn is_api(target: &str, early_lock: bool) -> bool {
     const POINTS: [&str; 20] = [
         "/dev",
         "/dev/console",
@@ -91,7 +91,7 @@ pub fn is_api(target: &str, debian: bool) -> bool {
     POINTS.contains(&target)
         || path::is_below(target, "/sys/fs/cgroup")
         || path::is_below(target, "/run/host")
-        || debian && target == "/run/lock"
+        || early_lock && target == "/run/lock"
 }
 
 /// Mounts that stay from before systemd until after it: systemd gives their units no default

@@ -26,10 +26,10 @@ pub struct Host {
     /// `x-systemd.rw-only` since 246; since 257 they also drop the default target, and `/usr`
     /// takes no `nofail` and no `noauto` either.
     pub version: u32,
-    /// Debian or a child of it: `/run/lock` is an API mount there.
+    /// Debian or a child of it: `/run/lock` is an API mount there before 257.
     pub debian: bool,
-    /// A RHEL, where swap with `_netdev` stands under `remote-fs.target` (a patch; upstream in
-    /// 256).
+    /// A RHEL, where swap with `_netdev` stands under `remote-fs.target` (a patch; upstream's 257 has it
+    /// under `swap.target` still).
     pub rhel: bool,
     /// Symbolic links to directories, path and destination: the generator follows them in
     /// mount points.
@@ -402,7 +402,7 @@ fn swap_unit(plan: &mut UnitPlan, host: &Host) {
         return;
     }
     plan.makefs = makefs;
-    let remote = plan.network && (host.rhel || host.version >= 256);
+    let remote = plan.network && host.rhel;
     if !plan.noauto {
         let target = if remote { REMOTE_FS } else { SWAP };
         pull(plan, &unit, target, plan.nofail);
@@ -449,7 +449,9 @@ fn mount_unit(plan: &mut UnitPlan, fields: &Fields, host: &Host) {
         plan.no_unit = Some(why);
         return;
     }
-    if !plan.nofail && own_target {
+    if !own_target {
+        plan.before.push("umount.target".to_owned());
+    } else if !plan.nofail {
         plan.before.push(target.to_owned());
     }
     if fields.pass != 0 {
@@ -556,7 +558,9 @@ fn mount_point(plan: &mut UnitPlan, fields: &Fields, host: &Host) -> Result<(), 
     if plan.fstype == "autofs" {
         return Err(NoUnit::Autofs);
     }
-    if fstype::is_api(&plan.mount_point, host.debian) {
+    // Debian's patch for /run/lock ended with 257.
+    let early_lock = host.debian && host.version < 257;
+    if fstype::is_api(&plan.mount_point, early_lock) {
         return Err(NoUnit::Api);
     }
     Ok(())

@@ -133,11 +133,11 @@ fn entry(reader: &dyn HostReader, directory: &str, name: &str, snapshot: &mut Sn
         }
         return;
     }
-    // Of those between it matters only whether somebody masked them; but two packages give
-    // networking.service, with another place in the order.
+    // Of those between it matters only whether somebody masked them; but the place of these two in
+    // the order differs from package to package and version to version.
     let by_hand = directory.starts_with("/etc/")
         || directory.starts_with("/run/")
-        || name == "networking.service";
+        || matches!(name, "networking.service" | "NetworkManager.service");
     if of_interest(name) || between(name) && by_hand {
         keep(reader, name, &path, snapshot);
     }
