@@ -492,6 +492,27 @@ fn mount_unit(plan: &mut UnitPlan, fields: &Fields, host: &Host) {
         ));
         return;
     }
+    // From 257 on a drop-in whose name holds the mount point orders each of these services.
+    let quota = options::has(&plan.options, &["usrquota", "grpquota", "quota"])
+        && matches!(
+            plan.fstype.as_str(),
+            "ext2" | "ext3" | "ext4" | "reiserfs" | "jfs" | "f2fs"
+        );
+    let ordered = [(growfs, "growfs"), (quota, "quotacheck")];
+    let name = |service: &str| {
+        let stem = unit.len() - ".mount".len();
+        format!("50-order-systemd-{service}@.service.conf").len() + stem
+    };
+    if host.version >= 257
+        && ordered
+            .iter()
+            .any(|(is, service)| *is && name(service) > 255)
+    {
+        plan.no_unit = Some(NoUnit::GivesUp(
+            "the mount point is too long for x-systemd.growfs or the check of its quotas".into(),
+        ));
+        return;
+    }
     let mut linked = unit;
     if automount {
         let name = escape::unit_from_path(&plan.mount_point, ".automount").unwrap_or_default();
