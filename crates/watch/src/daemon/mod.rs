@@ -5,6 +5,7 @@ pub mod context;
 pub mod desk;
 mod notify;
 pub mod supervise;
+mod trim;
 
 pub use context::Context;
 
@@ -105,6 +106,7 @@ async fn keep(context: &Arc<Context>, sinks: Vec<sinks::Prepared>) -> Result<(),
     }
     begin(context);
     let mut keeper = supervise::Keeper::start(context);
+    let mut trim = trim::Trim::new();
     notify::tell("READY=1");
     let watchdog = notify::watchdog().map(|every| every / 3);
     let mut round = tokio::time::interval(watchdog.unwrap_or(ROUND).min(ROUND));
@@ -112,6 +114,7 @@ async fn keep(context: &Arc<Context>, sinks: Vec<sinks::Prepared>) -> Result<(),
         tokio::select! {
             _ = round.tick() => {
                 keeper.look(context);
+                trim.look();
                 // Only while the recorder's thread lives: a daemon that remembers nothing is
                 // better started anew.
                 if context.desk.is_alive() {
