@@ -30,6 +30,8 @@ pub struct Settings {
     pub links: Links,
     /// BMCs.
     pub bmc: Bmc,
+    /// Captures of switches.
+    pub switches: Switches,
     /// VRRP.
     pub vrrp: Vrrp,
     /// VLANs of guests' ports.
@@ -260,6 +262,23 @@ impl Default for Bmc {
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Captures of switches: site.toml names them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Switches {
+    /// Between two looks: they come by hand or by a nightly job.
+    #[serde(rename = "interval_seconds", deserialize_with = "seconds")]
+    pub interval: Duration,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(60),
         }
     }
 }

@@ -9,7 +9,6 @@ use facts::switch::{Switch, diff};
 use read::{Known, Reader};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::time::Duration;
 
 /// The source.
 pub const SOURCE: Source = Source {
@@ -18,8 +17,6 @@ pub const SOURCE: Source = Source {
     run,
 };
 
-/// Captures come by hand or by a nightly job.
-const LOOK: Duration = Duration::from_secs(60);
 /// Of a hundred changes a message names some.
 const NAMED: usize = 5;
 /// Looks without success before it is told: a capture may be in the middle of being written.
@@ -59,7 +56,7 @@ fn run(context: &Context, pulse: &Pulse) -> Result<Infallible, SourceError> {
             pulse.beat();
             look(context, name, one);
         }
-        rest(pulse, LOOK);
+        rest(pulse, context.settings.switches.interval);
     }
 }
 
