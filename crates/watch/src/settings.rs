@@ -48,7 +48,7 @@ pub struct Settings {
 #[derive(Debug, Error)]
 pub enum SettingsError {
     /// The text is not what it should be; the source says where.
-    #[error("{file}: {source}")]
+    #[error("{file} cannot be used")]
     Text {
         /// The file.
         file: String,
@@ -600,7 +600,7 @@ mod tests {
             ),
             ("[sinks.a]\ntype = \"syslog\"\nseverity = \"bad\"", "bad"),
         ] {
-            let error = Settings::parse("watch.toml", text).unwrap_err().to_string();
+            let error = change::error::chain(&Settings::parse("watch.toml", text).unwrap_err());
             assert!(
                 error.contains("watch.toml") && error.contains(what),
                 "{error}"

@@ -56,7 +56,7 @@ pub fn status(parts: &[(&'static str, bool, String)], systemd: Option<u32>) -> S
     item(
         &mut out,
         "  ",
-        "asked by nobody: commands by their full path, --force --force, kexec -e by its path, sysrq, seven presses of Ctrl-Alt-Del, the BMC",
+        "asked by nobody: commands by their full path, --force --force, kexec -e by its path, sysrq, Ctrl-Alt-Del again and again, the BMC",
     );
     out
 }

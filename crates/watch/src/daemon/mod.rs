@@ -10,7 +10,7 @@ mod trim;
 pub use context::Context;
 
 use crate::event::{Event, Kind};
-use crate::recorder::{Recorder, RecorderError};
+use crate::recorder::{self, Recorder, RecorderError};
 use crate::settings::Settings;
 use crate::{metrics, sinks, sources};
 use desk::Desk;
@@ -68,19 +68,28 @@ pub enum DaemonError {
     Runtime(#[source] std::io::Error),
 }
 
-/// Runs until SIGTERM or SIGINT.
+/// Whether a daemon could be started with these settings, as far as they alone tell.
 ///
 /// # Errors
-/// [`DaemonError`]: only what stands against starting. Later troubles are events.
-pub fn run(start: Start) -> Result<(), DaemonError> {
-    let settings = &start.settings;
+/// [`DaemonError::Without`], [`DaemonError::Sink`].
+pub fn check(settings: &Settings) -> Result<(), DaemonError> {
     let names: Vec<&str> = sources::ALL.iter().map(|s| s.name).collect();
     for name in &settings.without {
         if !names.contains(&name.as_str()) {
             return Err(DaemonError::Without(name.clone(), names.join(", ")));
         }
     }
-    let recorder = Recorder::open(&settings.recorder.path, settings.recorder.limits())?;
+    sinks::check(settings)
+}
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`DaemonError`]: only what stands against starting. Later troubles are events.
+pub fn run(start: Start) -> Result<(), DaemonError> {
+    let settings = &start.settings;
+    check(settings)?;
+    let (recorder, damaged) = open(settings)?;
     let reader = Recorder::open_to_read(&settings.recorder.path)?;
     let desk = Desk::open(recorder)?;
     let context = Arc::new(Context::new(start, desk, reader));
@@ -89,10 +98,32 @@ pub fn run(start: Start) -> Result<(), DaemonError> {
         .enable_all()
         .build()
         .map_err(DaemonError::Runtime)?;
-    runtime.block_on(keep(&context, sinks))
+    runtime.block_on(keep(&context, sinks, damaged))
 }
 
-async fn keep(context: &Arc<Context>, sinks: Vec<sinks::Prepared>) -> Result<(), DaemonError> {
+/// The recorder. A database that is damaged is set aside: a watch that does not start tells
+/// nobody of anything. What became of it is to be told.
+fn open(settings: &Settings) -> Result<(Recorder, Option<String>), RecorderError> {
+    let (path, limits) = (&settings.recorder.path, settings.recorder.limits());
+    let damage = match Recorder::open(path, limits) {
+        Err(error) if error.is_damaged() => error,
+        other => return other.map(|recorder| (recorder, None)),
+    };
+    let aside = recorder::set_aside(path, Timestamp::now())?;
+    let message = format!(
+        "a new database was begun: the one before was damaged ({}) and is kept as {}",
+        change::error::chain(&damage),
+        aside.display()
+    );
+    eprintln!("nofail: {message}");
+    Ok((Recorder::open(path, limits)?, Some(message)))
+}
+
+async fn keep(
+    context: &Arc<Context>,
+    sinks: Vec<sinks::Prepared>,
+    damaged: Option<String>,
+) -> Result<(), DaemonError> {
     // Before anything is started: whoever sends a signal at once shall find us listening.
     let mut terminate = signal(SignalKind::terminate()).map_err(DaemonError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Runtime)?;
@@ -105,6 +136,14 @@ async fn keep(context: &Arc<Context>, sinks: Vec<sinks::Prepared>) -> Result<(),
         sinks::start(sink, context.clone());
     }
     begin(context);
+    let recorder = match damaged {
+        Some(message) => context.event("recorder", Kind::RecorderFailed, "recorder", message),
+        None => {
+            let message = "the database can be used";
+            context.event("recorder", Kind::RecorderRecovered, "recorder", message)
+        }
+    };
+    context.tell_once(recorder);
     let mut keeper = supervise::Keeper::start(context);
     let mut trim = trim::Trim::new();
     notify::tell("READY=1");

@@ -18,7 +18,7 @@ mod webhook;
 use crate::daemon::{Context, DaemonError};
 use crate::event::{Evidence, Kind, Severity};
 use crate::recorder::{Query, Recorded};
-use crate::settings::{Alerting, SinkKind};
+use crate::settings::{Alerting, Settings, SinkKind};
 use book::{Batch, Book};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -90,6 +90,17 @@ pub(crate) fn prepare(context: &Arc<Context>) -> Result<Vec<Prepared>, DaemonErr
         });
     }
     Ok(prepared)
+}
+
+/// Whether each sink of the settings could be made; nothing is sent, and nobody asked.
+pub(crate) fn check(settings: &Settings) -> Result<(), DaemonError> {
+    for (name, sink) in &settings.sinks {
+        way(sink, Finder::default()).map_err(|reason| DaemonError::Sink {
+            name: name.clone(),
+            reason,
+        })?;
+    }
+    Ok(())
 }
 
 fn way(kind: &SinkKind, finder: Finder) -> Result<Way, Failure> {
