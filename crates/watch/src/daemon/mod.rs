@@ -105,14 +105,14 @@ pub fn run(start: Start) -> Result<(), DaemonError> {
 /// nobody of anything. What became of it is to be told.
 fn open(settings: &Settings) -> Result<(Recorder, Option<String>), RecorderError> {
     let (path, limits) = (&settings.recorder.path, settings.recorder.limits());
-    let damage = match Recorder::open(path, limits) {
-        Err(error) if error.is_damaged() => error,
+    match Recorder::open(path, limits) {
+        Err(error) if error.is_damaged() => {}
         other => return other.map(|recorder| (recorder, None)),
-    };
+    }
     let aside = recorder::set_aside(path, Timestamp::now())?;
     let message = format!(
-        "a new database was begun: the one before was damaged ({}) and is kept as {}",
-        change::error::chain(&damage),
+        "a new database was begun: {} was damaged and is kept as {}",
+        path.display(),
         aside.display()
     );
     eprintln!("nofail: {message}");

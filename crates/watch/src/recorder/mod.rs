@@ -73,7 +73,7 @@ pub enum RecorderError {
         source: std::io::Error,
     },
     /// The database cannot be opened.
-    #[error("cannot open {path}")]
+    #[error("cannot open {path}{}", source.advice())]
     Open {
         /// The path.
         path: PathBuf,
@@ -139,6 +139,14 @@ impl RecorderError {
 pub struct Reason(rusqlite::Error);
 
 impl Reason {
+    fn advice(&self) -> &'static str {
+        if self.is_damage() {
+            ", which is damaged (nofail watch sets it aside when it starts, and begins a new one)"
+        } else {
+            ""
+        }
+    }
+
     fn is_damage(&self) -> bool {
         let code = self.0.sqlite_error_code();
         matches!(
@@ -151,13 +159,9 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            rusqlite::Error::SqliteFailure(_, Some(said)) => f.write_str(said)?,
-            other => other.fmt(f)?,
+            rusqlite::Error::SqliteFailure(_, Some(said)) => f.write_str(said),
+            other => other.fmt(f),
         }
-        if self.is_damage() {
-            f.write_str("; `nofail watch` sets it aside when it starts, and begins a new one")?;
-        }
-        Ok(())
     }
 }
 
