@@ -270,3 +270,25 @@ fn what_was_acknowledged_survives_a_kill() {
         assert_eq!(count as i64, last, "no gap in {round}");
     }
 }
+
+#[test]
+fn a_damaged_database_is_set_aside_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.db");
+    let noise = [0x5a_u8; 8_192];
+    std::fs::write(&path, noise).unwrap();
+    std::fs::write(dir.path().join("events.db-wal"), "wal").unwrap();
+    let error = Recorder::open(&path, Limits::default()).unwrap_err();
+    assert!(error.is_damaged(), "{error:?}");
+    let said = change::error::chain(&error);
+    assert_eq!(said.matches("not a database").count(), 1, "{said}");
+    assert!(said.contains("sets it aside"), "{said}");
+    assert!(Recorder::open_to_read(&path).unwrap_err().is_damaged());
+
+    let aside = set_aside(&path, Timestamp::from_second(1_776_000_000).unwrap()).unwrap();
+    assert_eq!(aside, dir.path().join("events.db.damaged-1776000000"));
+    assert_eq!(std::fs::read(&aside).unwrap(), noise);
+    assert!(dir.path().join("events.db.damaged-1776000000-wal").exists());
+    assert!(!dir.path().join("events.db-wal").exists());
+    drop(Recorder::open(&path, Limits::default()).unwrap());
+}
