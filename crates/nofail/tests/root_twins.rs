@@ -18,7 +18,7 @@ mod namespaces;
 use guests::{ok, sh, until};
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use watch::guard::install::{REFUSED, SETTINGS};
 use watch::guard::peers::MARKER;
 
@@ -35,6 +35,14 @@ struct Host {
     name: &'static str,
     port: u16,
     config: String,
+    sshd: Child,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.sshd.kill();
+        let _ = self.sshd.wait();
+    }
 }
 
 impl Host {
@@ -116,15 +124,16 @@ fn start(dir: &Path, name: &'static str, guest: &str, port: u16) -> Host {
         xml = at(&format!("{name}.xml")),
         sshd = at(&format!("{name}.sshd")),
     );
-    Command::new("unshare")
+    let sshd = Command::new("unshare")
         .args(["--mount", "--uts", "sh", "-euc", &script])
-        .stdout(std::process::Stdio::null())
+        .stdout(Stdio::null())
         .spawn()
         .unwrap();
     Host {
         name,
         port,
         config: at("ssh_config"),
+        sshd,
     }
 }
 
