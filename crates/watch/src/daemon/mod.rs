@@ -105,11 +105,13 @@ pub fn run(start: Start) -> Result<(), DaemonError> {
 /// nobody of anything. What became of it is to be told.
 fn open(settings: &Settings) -> Result<(Recorder, Option<String>), RecorderError> {
     let (path, limits) = (&settings.recorder.path, settings.recorder.limits());
-    match Recorder::open(path, limits) {
-        Err(error) if error.is_damaged() => {}
+    let error = match Recorder::open(path, limits) {
+        Err(error) if error.is_damaged() => error,
         other => return other.map(|recorder| (recorder, None)),
-    }
-    let aside = recorder::set_aside(path, Timestamp::now())?;
+    };
+    let Some(aside) = recorder::set_aside(path, Timestamp::now())? else {
+        return Err(error);
+    };
     let message = format!(
         "a new database was begun: {} was damaged and is kept as {}",
         path.display(),

@@ -141,7 +141,7 @@ pub struct Reason(rusqlite::Error);
 impl Reason {
     fn advice(&self) -> &'static str {
         if self.is_damage() {
-            ", which is damaged (nofail watch sets it aside when it starts, and begins a new one)"
+            ", which is damaged or something else: move it away, and nofail watch begins a new one"
         } else {
             ""
         }
@@ -168,16 +168,20 @@ impl fmt::Display for Reason {
 impl std::error::Error for Reason {}
 
 /// Sets a damaged database aside, with what belongs to it, for whoever wants to save something
-/// from it; its new name.
+/// from it; its new name. Nothing where no recorder ever stood there, as its reserve beside it
+/// shows: a mistyped path leads to somebody else's file.
 ///
 /// # Errors
 /// [`RecorderError::Create`]: it cannot be renamed.
-pub fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf, RecorderError> {
+pub fn set_aside(path: &Path, now: Timestamp) -> Result<Option<PathBuf>, RecorderError> {
     let named = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         PathBuf::from(name)
     };
+    if !named(reserve::SUFFIX).exists() {
+        return Ok(None);
+    }
     let mark = format!(".damaged-{}", now.as_second());
     for suffix in ["-wal", "-shm", ""] {
         let (from, to) = (named(suffix), named(&format!("{mark}{suffix}")));
@@ -188,7 +192,7 @@ pub fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf, RecorderError> 
             _ => {}
         }
     }
-    Ok(named(&mark))
+    Ok(Some(named(&mark)))
 }
 
 /// The database of one host's events.

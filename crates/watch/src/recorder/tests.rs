@@ -281,12 +281,17 @@ fn a_damaged_database_is_set_aside_whole() {
     assert!(error.is_damaged(), "{error:?}");
     let said = change::error::chain(&error);
     assert_eq!(said.matches("not a database").count(), 1, "{said}");
-    assert!(said.contains("sets it aside"), "{said}");
+    assert!(said.contains("move it away"), "{said}");
     assert!(Recorder::open_to_read(&path).unwrap_err().is_damaged());
 
     // SQLite itself removes one that belongs to no database.
     std::fs::write(dir.path().join("events.db-wal"), "wal").unwrap();
-    let aside = set_aside(&path, Timestamp::from_second(1_776_000_000).unwrap()).unwrap();
+    let now = at(1_776_000_000);
+    // A file that is none of ours stays where it is.
+    assert_eq!(set_aside(&path, now).unwrap(), None);
+    assert_eq!(std::fs::read(&path).unwrap(), noise);
+    std::fs::write(dir.path().join("events.db.reserve"), "").unwrap();
+    let aside = set_aside(&path, now).unwrap().unwrap();
     assert_eq!(aside, dir.path().join("events.db.damaged-1776000000"));
     assert_eq!(std::fs::read(&aside).unwrap(), noise);
     assert!(dir.path().join("events.db.damaged-1776000000-wal").exists());
