@@ -2,12 +2,14 @@
 # Memory and processor time of `nofail watch` beside Prometheus's node_exporter and monit, all
 # three watching the same host at the same time: 200 paused guests without disks (real libvirtd
 # and QEMU, in namespaces of this script's own) and 50 mounts.
+# Memory is sampled every 10 s, of each program and of the children that it has at that moment.
+# nofail is let run for 90 s before: it gives its start's pages back after 60.
 # Needs root and the packages libvirt-daemon-system, libvirt-clients, qemu-system-x86,
-# prometheus-node-exporter, monit. Takes 2 minutes and what the guests start in.
+# prometheus-node-exporter, monit. Takes 5 minutes and what the guests start in.
 #   benches/watch.sh [GUESTS] [SECONDS]         NOFAIL=path of a static release binary
 set -euo pipefail
 cd "$(dirname "$0")/.."
-guests=${1:-200} seconds=${2:-60}
+guests=${1:-200} seconds=${2:-180}
 if [ "${INSIDE:-}" != 1 ]; then
     if [ -z "${NOFAIL:-}" ]; then
         RUSTFLAGS="-C target-feature=+crt-static" cargo build --quiet --release --target x86_64-unknown-linux-gnu -p nofail
@@ -50,7 +52,7 @@ for n in $(seq 50); do echo "check filesystem fs$n with path /mnt/$n if space us
 for n in $(seq "$guests"); do echo "check process guest-$n with pidfile /run/libvirt/qemu/guest-$n.pid" >>/run/bench/monitrc; done
 chmod 600 /run/bench/monitrc
 monit -I -c /run/bench/monitrc >/dev/null 2>&1 & monit=$!
-sleep 20
+sleep 90
 ticks() { # user and system time of a process and of its waited-for children, in clock ticks
     local total=0 stat
     for p in "$@"; do
@@ -59,18 +61,35 @@ ticks() { # user and system time of a process and of its waited-for children, in
     done
     echo $total
 }
-memory() { awk '/^Rss:/ {r += $2} /^Pss:/ {p += $2} END {printf "%.1f MB resident, %.1f MB proportional", r / 1024, p / 1024}' "/proc/$1/smaps_rollup"; }
+below() { # all descendants of a process
+    local child
+    for child in $(pgrep -P "$1"); do echo "$child"; below "$child"; done
+}
+memory() { # RSS and PSS in kB, summed over processes; those that ended meanwhile count nothing
+    local p files=()
+    for p in "$@"; do files+=("/proc/$p/smaps_rollup"); done
+    cat "${files[@]}" 2>/dev/null | awk '/^Rss:/ {r += $2} /^Pss:/ {p += $2} END {print r + 0, p + 0}'
+}
 virsh=$(pgrep -P "$nofail" -f 'virsh.*event' | head -1)
 declare -A from
 for p in $nofail $virsh $exporter $monit; do from[$p]=$(ticks "$p"); done
-# Prometheus asks every 30 s.
-for _ in $(seq $((seconds / 30 + 1))); do curl -s http://127.0.0.1:9100/metrics >/dev/null || true; sleep 30; done
-span=$(((seconds / 30 + 1) * 30))
-echo "$started guests, paused; 50 mounts; $span s"
-for pair in "nofail:$nofail" "its_virsh:$virsh" "node_exporter:$exporter" "monit:$monit"; do
+samples=$((seconds / 10))
+for n in $(seq "$samples"); do
+    # Prometheus asks every 30 s.
+    if [ $((n % 3)) = 1 ]; then curl -s http://127.0.0.1:9100/metrics >/dev/null || true; fi
+    memory "$nofail" >>/run/bench/nofail
+    memory $(below "$nofail") >>/run/bench/its_helpers
+    memory "$exporter" >>/run/bench/node_exporter
+    memory "$monit" >>/run/bench/monit
+    sleep 10
+done
+echo "$started guests, paused; 50 mounts; $((samples * 10)) s; resident and proportional memory, MB: median, most"
+for pair in "nofail:$nofail" "its_helpers:$virsh" "node_exporter:$exporter" "monit:$monit"; do
     name=${pair%%:*} p=${pair#*:}
     now=$(ticks "$p")
-    awk -v n="$name" -v m="$(memory "$p")" -v t=$((now - from[$p])) -v hz="$(getconf CLK_TCK)" -v s="$span" \
-        'BEGIN {printf "%-14s %s, %.3f %% of a core\n", n, m, t / hz / s * 100}'
+    column() { cut -d' ' -f"$1" "/run/bench/$name" | sort -n | awk '{v[NR] = $1} END {printf "%.1f %.1f", v[int((NR + 1) / 2)] / 1024, v[NR] / 1024}'; }
+    awk -v n="$name" -v r="$(column 1)" -v q="$(column 2)" -v t=$((now - from[$p])) -v hz="$(getconf CLK_TCK)" -v s=$((samples * 10)) \
+        'BEGIN {split(r, a); split(q, b); printf "%-14s resident %5.1f %5.1f   proportional %5.1f %5.1f   %.3f %% of a core\n", n, a[1], a[2], b[1], b[2], t / hz / s * 100}'
 done
+grep -E 'VmHWM|RssAnon|RssFile' "/proc/$nofail/status"
 kill "$exporter" "$monit" "$nofail"

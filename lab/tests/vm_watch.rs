@@ -110,6 +110,8 @@ fn the_shipped_unit_sees_a_nas_hang_forget_and_vanish_and_mounts_again() {
     nas.restart(true).unwrap();
     let stale = event(&host, "mount.stale", "/mnt/nas", well);
     event(&host, "mount.remounting", "/mnt/nas", stale);
+    // What answers now is another file system.
+    event(&host, "mount.server-changed", "/mnt/nas", stale);
     let well = event(&host, "mount.healthy", "/mnt/nas", stale);
     assert_eq!(
         host.ok("ls /mnt/nas").unwrap(),
@@ -120,7 +122,9 @@ fn the_shipped_unit_sees_a_nas_hang_forget_and_vanish_and_mounts_again() {
     // Somebody unmounts it: seen and, by policy, mounted again.
     host.ok("umount /mnt/nas").unwrap();
     let gone = event(&host, "mount.unmounted", "/mnt/nas", well);
-    event(&host, "mount.healthy", "/mnt/nas", gone);
+    let well = event(&host, "mount.healthy", "/mnt/nas", gone);
+
+    other_states(&host, &nas, well);
 
     // A unit fails; the journal and the file of lines have it too.
     host.ok("systemd-run --unit=broken false; true").unwrap();
@@ -140,4 +144,37 @@ fn the_shipped_unit_sees_a_nas_hang_forget_and_vanish_and_mounts_again() {
     event(&host, "daemon.started", "nofail", last - 1);
     host.ok("systemctl stop nofail-watch").unwrap();
     event(&host, "daemon.stopped", "nofail", 0);
+}
+
+/// What else may be wrong with a mount whose server answers.
+fn other_states(host: &Machine, nas: &NfsServer, mut well: i64) {
+    // Written beneath while it was not mounted; seen as soon as it is mounted again.
+    host.ok("umount /mnt/nas && echo x > /mnt/nas/stray && mount /mnt/nas")
+        .unwrap();
+    let beneath = event(host, "mount.written-underneath", "/mnt/nas", well);
+    host.ok("umount /mnt/nas && rm /mnt/nas/stray && mount /mnt/nas")
+        .unwrap();
+    event(host, "mount.clean-underneath", "/mnt/nas", beneath);
+
+    // Made read-only, though fstab has it writable.
+    host.ok("mount -o remount,ro /mnt/nas").unwrap();
+    let read_only = event(host, "mount.read-only", "/mnt/nas", beneath);
+    host.ok("mount -o remount,rw /mnt/nas").unwrap();
+    well = event(host, "mount.healthy", "/mnt/nas", read_only);
+
+    // It held something, and holds nothing.
+    host.ok("mv /mnt/nas/disk.qcow2 /root/").unwrap();
+    let empty = event(host, "mount.empty", "/mnt/nas", well);
+    // The policy mounts it anew meanwhile, up to three times.
+    host.ok("until mountpoint -q /mnt/nas && cp /root/disk.qcow2 /mnt/nas/ && mountpoint -q /mnt/nas && test -e /mnt/nas/disk.qcow2; do sleep 1; done")
+        .unwrap();
+    well = event(host, "mount.healthy", "/mnt/nas", empty);
+
+    // Slow, but within the deadline.
+    host.ok("sed -i 's/^deadline_seconds.*/deadline_seconds = 20/; s/^slow_milli.*/slow_milliseconds = 5000/' /etc/nofail/watch.toml && systemctl restart nofail-watch")
+        .unwrap();
+    nas.slow(Duration::from_millis(900));
+    let slow = event(host, "mount.slow", "/mnt/nas", well);
+    nas.slow(Duration::ZERO);
+    event(host, "mount.healthy", "/mnt/nas", slow);
 }

@@ -106,6 +106,17 @@ impl Input {
         Ok(::collect::collect(&reader, &self.options()))
     }
 
+    /// How other hosts are reached.
+    pub fn remote(&self) -> Remote {
+        Remote {
+            ssh_config: self.ssh_config.clone(),
+            program: self.agent.clone(),
+            sudo: self.sudo,
+            deadline: self.host_deadline,
+            probe_deadline: self.options().deadline,
+        }
+    }
+
     /// Collects from the hosts that have an address and nothing else, several at once.
     fn over_ssh<'a>(
         &self,
@@ -116,13 +127,7 @@ impl Input {
             .filter(|(_, host)| host.snapshot.is_none() && host.root.is_none())
             .filter_map(|(name, host)| Some((name.as_str(), host.address.as_deref()?)))
             .unzip();
-        let remote = Remote {
-            ssh_config: self.ssh_config.clone(),
-            program: self.agent.clone(),
-            sudo: self.sudo,
-            deadline: self.host_deadline,
-            probe_deadline: self.options().deadline,
-        };
+        let remote = self.remote();
         // On standard error, and only where that is a terminal.
         let bar = indicatif::ProgressBar::new(addresses.len() as u64).with_message("hosts read");
         let collected = remote.collect_all(&addresses, &|| bar.inc(1));

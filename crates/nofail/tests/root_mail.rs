@@ -257,6 +257,12 @@ fn inside() {
     daemon.record(Kind::MountStale, "/mnt/third");
     come("/mnt/third");
     drop(daemon);
+
+    // So they are for a watch that starts while DNS is down: what stands there then matters most.
+    let daemon = Daemon::start(dir.path(), &[("SSL_CERT_FILE", &path("ca.pem"))]);
+    daemon.record(Kind::MountStale, "/mnt/fourth");
+    come("/mnt/fourth");
+    drop(daemon);
     for server in &mut servers {
         server.kill().unwrap();
         server.wait().unwrap();

@@ -150,7 +150,7 @@ fn inside() {
     std::fs::write(
         path("watch.toml"),
         format!(
-            "host = \"kvm-01\"\nwithout = [\"kernel-log\", \"libvirt\", \"audit\"]\n[metrics]\nlisten = \"127.0.0.1:9107\"\n\
+            "host = \"kvm-01\"\nwithout = [\"kernel-log\", \"libvirt\", \"audit\", \"space\"]\n[metrics]\nlisten = \"127.0.0.1:9107\"\n\
              [sinks.tcp]\ntype = \"syslog\"\nto = \"tcp://127.0.0.1:1514\"\n\
              [sinks.udp]\ntype = \"syslog\"\nto = \"udp://127.0.0.1:1515\"\nseverity = \"critical\"\n\
              [sinks.wazuh]\ntype = \"lines\"\npath = \"{}\"\n\

@@ -30,6 +30,8 @@ pub struct Settings {
     pub links: Links,
     /// BMCs.
     pub bmc: Bmc,
+    /// Captures of switches.
+    pub switches: Switches,
     /// VRRP.
     pub vrrp: Vrrp,
     /// VLANs of guests' ports.
@@ -46,7 +48,7 @@ pub struct Settings {
 #[derive(Debug, Error)]
 pub enum SettingsError {
     /// The text is not what it should be; the source says where.
-    #[error("{file}: {source}")]
+    #[error("{file} cannot be used")]
     Text {
         /// The file.
         file: String,
@@ -260,6 +262,23 @@ impl Default for Bmc {
     fn default() -> Self {
         Self {
             interval: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Captures of switches: site.toml names them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Switches {
+    /// Between two looks: they come by hand or by a nightly job.
+    #[serde(rename = "interval_seconds", deserialize_with = "seconds")]
+    pub interval: Duration,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(60),
         }
     }
 }
@@ -581,7 +600,7 @@ mod tests {
             ),
             ("[sinks.a]\ntype = \"syslog\"\nseverity = \"bad\"", "bad"),
         ] {
-            let error = Settings::parse("watch.toml", text).unwrap_err().to_string();
+            let error = change::error::chain(&Settings::parse("watch.toml", text).unwrap_err());
             assert!(
                 error.contains("watch.toml") && error.contains(what),
                 "{error}"

@@ -3,6 +3,7 @@
 use super::blast::{Blast, Reason, blast_from};
 use super::spread::{Spread, spread};
 use crate::boot::{Boot, Outcome};
+use facts::bmc::Check as BmcCheck;
 use facts::mount::HealthState;
 use model::Estate;
 use model::graph::{Graph, Index, Kind};
@@ -307,8 +308,21 @@ impl Judge<'_> {
         let Some(intent) = self.estate.site.as_ref().and_then(|s| s.hosts.get(host)) else {
             return;
         };
-        let verified = intent.bmc.as_ref().is_some_and(|b| b.verified.is_some());
-        if !verified && intent.console.is_none() {
+        if intent.console.is_some() {
+            return;
+        }
+        let promised = intent.bmc.as_ref().and_then(|b| b.verified.as_deref());
+        let kept = self.estate.bmc_checks.get(host);
+        // Both begin with the day, as RFC 3339 writes it; a person may have seen to it since.
+        let later = |check: &BmcCheck, day: &str| day.get(..10) >= check.at.get(..10);
+        let refused = kept.filter(|c| !c.lets_in() && !promised.is_some_and(|day| later(c, day)));
+        if let Some(check) = refused {
+            let text = format!("the BMC of {host} lets nobody in: {}", check.summary());
+            self.say(Verdict::Unsafe, text);
+            self.instead.push(format!(
+                "see to the BMC of {host}, then: nofail bmc check {host}"
+            ));
+        } else if kept.is_none() && promised.is_none() {
             let text = format!("nobody has seen the BMC of {host} work: there may be no way in");
             self.say(Verdict::Unsafe, text);
             self.instead.push(format!(

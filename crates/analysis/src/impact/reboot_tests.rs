@@ -3,6 +3,7 @@
 use super::{Check, Verdict, check};
 use crate::boot::{Conditions, predict};
 use facts::Snapshot;
+use facts::bmc::check as bmc;
 use facts::domain::{Disk, Guest};
 use facts::mount::{Health, HealthState, Mount};
 use model::Estate;
@@ -74,4 +75,48 @@ fn a_mount_that_does_not_answer_names_the_guests_on_it() {
 #[test]
 fn a_mount_that_serves_is_no_reason() {
     assert!(about_storage(&verdict(HealthState::Ok)).is_empty());
+}
+
+#[test]
+fn a_bmc_counts_as_a_way_in_once_it_was_seen_to_work() {
+    let said = |bmc: &str, kept: Option<(&str, bool)>| {
+        let snapshot = Snapshot {
+            host: "kvm-01".to_owned(),
+            fstab: facts::fstab::parse("/dev/sda1 / xfs defaults 0 0\n").entries(),
+            ..Snapshot::default()
+        };
+        let boot = predict(&snapshot, &Conditions::default());
+        let mut estate = Estate::of(snapshot);
+        let text = format!("[hosts.kvm-01]\naddress = \"kvm-01\"\n{bmc}");
+        estate.site = Some(model::Site::parse("site.toml", &text).unwrap());
+        if let Some((day, works)) = kept {
+            let login = if works {
+                bmc::Answer::good("")
+            } else {
+                bmc::Answer::bad("user or password are wrong")
+            };
+            let kept = bmc::Check {
+                at: format!("{day}T08:00:00Z"),
+                reachable: bmc::Answer::good(""),
+                login,
+                power: bmc::Answer::good("on"),
+                ..bmc::Check::default()
+            };
+            estate.bmc_checks.insert("kvm-01".to_owned(), kept);
+        }
+        let graph = build(&estate);
+        let host = graph.find("host:kvm-01").unwrap();
+        let check = check(&graph, &estate, host, &boot);
+        let about = check.reasons.iter().find(|r| r.text.contains("BMC"));
+        about.map(|r| r.text.clone()).unwrap_or_default()
+    };
+    let verified = "[hosts.kvm-01.bmc]\nverified = \"2026-04-13\"\n";
+    assert!(said("", None).contains("nobody has seen"));
+    assert_eq!(said(verified, None), "");
+    assert_eq!(said("", Some(("2026-04-12", true))), "");
+    assert!(said("", Some(("2026-04-12", false))).contains("password"));
+    assert!(said(verified, Some(("2026-04-20", false))).contains("password"));
+    // It failed, and then a person saw to it.
+    assert_eq!(said(verified, Some(("2026-04-12", false))), "");
+    assert_eq!(said("console = \"a screen\"\n", None), "");
 }

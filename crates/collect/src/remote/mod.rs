@@ -106,6 +106,14 @@ impl Remote {
         all
     }
 
+    /// Runs one POSIX shell script on the host, as root where `sudo` says so; its exit code.
+    ///
+    /// # Errors
+    /// [`RemoteError`]: it could not be run there, or did not end within the deadline.
+    pub fn ask(&self, address: &str, script: &str) -> Result<i32, RemoteError> {
+        self.run(address, script, &[]).map(|answer| answer.code)
+    }
+
     /// Runs one POSIX shell script on the host.
     fn run(&self, address: &str, script: &str, input: &[u8]) -> Result<Answer, RemoteError> {
         let (host, port) = split(address)?;

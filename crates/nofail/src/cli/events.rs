@@ -6,6 +6,8 @@ use anyhow::{Context, bail};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, Zoned};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use std::cell::Cell;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -132,10 +134,29 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
         }
         out.flush()?;
         while recorder.version()? == version {
-            std::thread::sleep(LOOK);
+            if reader_left()? {
+                return Ok(Exit::Good);
+            }
         }
         version = recorder.version()?;
     }
+}
+
+/// Waits a while; whether whoever read standard output has gone meanwhile: a pipe tells it by
+/// poll(2) without a write, and on a quiet host none may come for days.
+fn reader_left() -> anyhow::Result<bool> {
+    let stdout = std::io::stdout();
+    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+    let time = Timespec {
+        tv_sec: 0,
+        tv_nsec: LOOK.subsec_nanos().into(),
+    };
+    match poll(&mut watched, Some(&time)) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+    Ok(watched[0].revents().intersects(gone))
 }
 
 fn oldest_first(recorder: &Recorder, query: &Query) -> anyhow::Result<Vec<Recorded>> {

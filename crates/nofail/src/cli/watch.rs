@@ -55,6 +55,7 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
         .map(|text| Site::parse(&args.site.display().to_string(), &text))
         .transpose()?;
     if args.check {
+        daemon::check(&settings)?;
         println!("the settings can be used");
         return Ok(Exit::Good);
     }

@@ -1,10 +1,11 @@
 //! The guard's words for a person.
 
 use super::boot::item;
+use super::plans::indented;
 use super::style::{Style, paint};
 use watch::guard::{Act, Assessment, Verdict, lines};
 
-/// The verdict in its five lines, then everything that stands behind it.
+/// The verdict in its five lines.
 pub fn text(act: Act, found: &Assessment) -> String {
     let mut out = String::new();
     let style = match found.verdict {
@@ -27,7 +28,8 @@ pub fn text(act: Act, found: &Assessment) -> String {
 pub fn steps(steps: &[String]) -> String {
     let mut out = String::new();
     for step in steps {
-        item(&mut out, "  ", step);
+        // Diffs and commands, as they are: a line that is broken anew is another command.
+        indented(&mut out, step);
     }
     out
 }
@@ -56,7 +58,7 @@ pub fn status(parts: &[(&'static str, bool, String)], systemd: Option<u32>) -> S
     item(
         &mut out,
         "  ",
-        "asked by nobody: commands by their full path, --force --force, kexec -e by its path, sysrq, seven presses of Ctrl-Alt-Del, the BMC",
+        "asked by nobody: commands by their full path, --force --force, kexec -e by its path, sysrq, Ctrl-Alt-Del again and again, the BMC",
     );
     out
 }

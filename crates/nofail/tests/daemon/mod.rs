@@ -95,6 +95,18 @@ impl Daemon {
         found.event
     }
 
+    /// The first event of this kind whose subject begins so among all of this database, in whatever
+    /// order: for sources that do not wait for each other. Nothing that is waited for later is
+    /// passed over.
+    pub fn first(&self, kind: Kind, subject: &str) -> Event {
+        let found = within(&format!("{kind:?} of {subject}"), 60, || {
+            let mut all = self.events(0).into_iter();
+            all.find(|r| r.event.kind == kind && r.event.subject.starts_with(subject))
+        });
+        println!("{}: {}", found.event.subject, found.event.message);
+        found.event
+    }
+
     /// Records an event as another process does.
     pub fn record(&self, kind: Kind, subject: &str) {
         let message = format!("about {subject}");

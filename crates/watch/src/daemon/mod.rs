@@ -5,11 +5,12 @@ pub mod context;
 pub mod desk;
 mod notify;
 pub mod supervise;
+mod trim;
 
 pub use context::Context;
 
 use crate::event::{Event, Kind};
-use crate::recorder::{Recorder, RecorderError};
+use crate::recorder::{self, Recorder, RecorderError};
 use crate::settings::Settings;
 use crate::{metrics, sinks, sources};
 use desk::Desk;
@@ -67,19 +68,28 @@ pub enum DaemonError {
     Runtime(#[source] std::io::Error),
 }
 
-/// Runs until SIGTERM or SIGINT.
+/// Whether a daemon could be started with these settings, as far as they alone tell.
 ///
 /// # Errors
-/// [`DaemonError`]: only what stands against starting. Later troubles are events.
-pub fn run(start: Start) -> Result<(), DaemonError> {
-    let settings = &start.settings;
+/// [`DaemonError::Without`], [`DaemonError::Sink`].
+pub fn check(settings: &Settings) -> Result<(), DaemonError> {
     let names: Vec<&str> = sources::ALL.iter().map(|s| s.name).collect();
     for name in &settings.without {
         if !names.contains(&name.as_str()) {
             return Err(DaemonError::Without(name.clone(), names.join(", ")));
         }
     }
-    let recorder = Recorder::open(&settings.recorder.path, settings.recorder.limits())?;
+    sinks::check(settings)
+}
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`DaemonError`]: only what stands against starting. Later troubles are events.
+pub fn run(start: Start) -> Result<(), DaemonError> {
+    let settings = &start.settings;
+    check(settings)?;
+    let (recorder, damaged) = open(settings)?;
     let reader = Recorder::open_to_read(&settings.recorder.path)?;
     let desk = Desk::open(recorder)?;
     let context = Arc::new(Context::new(start, desk, reader));
@@ -88,10 +98,34 @@ pub fn run(start: Start) -> Result<(), DaemonError> {
         .enable_all()
         .build()
         .map_err(DaemonError::Runtime)?;
-    runtime.block_on(keep(&context, sinks))
+    runtime.block_on(keep(&context, sinks, damaged))
 }
 
-async fn keep(context: &Arc<Context>, sinks: Vec<sinks::Prepared>) -> Result<(), DaemonError> {
+/// The recorder. A database that is damaged is set aside: a watch that does not start tells
+/// nobody of anything. What became of it is to be told.
+fn open(settings: &Settings) -> Result<(Recorder, Option<String>), RecorderError> {
+    let (path, limits) = (&settings.recorder.path, settings.recorder.limits());
+    let error = match Recorder::open(path, limits) {
+        Err(error) if error.is_damaged() => error,
+        other => return other.map(|recorder| (recorder, None)),
+    };
+    let Some(aside) = recorder::set_aside(path, Timestamp::now())? else {
+        return Err(error);
+    };
+    let message = format!(
+        "a new database was begun: {} was damaged and is kept as {}",
+        path.display(),
+        aside.display()
+    );
+    eprintln!("nofail: {message}");
+    Ok((Recorder::open(path, limits)?, Some(message)))
+}
+
+async fn keep(
+    context: &Arc<Context>,
+    sinks: Vec<sinks::Prepared>,
+    damaged: Option<String>,
+) -> Result<(), DaemonError> {
     // Before anything is started: whoever sends a signal at once shall find us listening.
     let mut terminate = signal(SignalKind::terminate()).map_err(DaemonError::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Runtime)?;
@@ -104,7 +138,16 @@ async fn keep(context: &Arc<Context>, sinks: Vec<sinks::Prepared>) -> Result<(),
         sinks::start(sink, context.clone());
     }
     begin(context);
+    let recorder = match damaged {
+        Some(message) => context.event("recorder", Kind::RecorderFailed, "recorder", message),
+        None => {
+            let message = "the database can be used";
+            context.event("recorder", Kind::RecorderRecovered, "recorder", message)
+        }
+    };
+    context.tell_once(recorder);
     let mut keeper = supervise::Keeper::start(context);
+    let mut trim = trim::Trim::new();
     notify::tell("READY=1");
     let watchdog = notify::watchdog().map(|every| every / 3);
     let mut round = tokio::time::interval(watchdog.unwrap_or(ROUND).min(ROUND));
@@ -112,6 +155,7 @@ async fn keep(context: &Arc<Context>, sinks: Vec<sinks::Prepared>) -> Result<(),
         tokio::select! {
             _ = round.tick() => {
                 keeper.look(context);
+                trim.look();
                 // Only while the recorder's thread lives: a daemon that remembers nothing is
                 // better started anew.
                 if context.desk.is_alive() {

@@ -17,6 +17,7 @@ use crate::event::Event;
 use jiff::Timestamp;
 use reserve::Reserve;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use thiserror::Error;
@@ -72,15 +73,17 @@ pub enum RecorderError {
         source: std::io::Error,
     },
     /// The database cannot be opened.
-    #[error("cannot open {path}")]
+    #[error("cannot open {path}{}", source.advice())]
     Open {
         /// The path.
         path: PathBuf,
         /// SQLite's reason.
-        source: rusqlite::Error,
+        source: Reason,
     },
     /// There is none.
-    #[error("no events were recorded here: there is no {0}")]
+    #[error(
+        "no events were recorded here: there is no {0} (nofail watch, the hook and the guard write it)"
+    )]
     Absent(PathBuf),
     /// It was written by a newer nofail.
     #[error(
@@ -109,7 +112,12 @@ impl RecorderError {
     /// Whether another process held the database for too long: later it may go.
     pub fn is_busy(&self) -> bool {
         match self {
-            Self::Open { source, .. } | Self::Read(source) | Self::Write(source) => {
+            Self::Open {
+                source: Reason(source),
+                ..
+            }
+            | Self::Read(source)
+            | Self::Write(source) => {
                 let code = source.sqlite_error_code();
                 matches!(
                     code,
@@ -119,6 +127,72 @@ impl RecorderError {
             _ => false,
         }
     }
+
+    /// Whether what stands there is no database, or a damaged one: later it will not go either.
+    pub fn is_damaged(&self) -> bool {
+        matches!(self, Self::Open { source, .. } if source.is_damage())
+    }
+}
+
+/// Why SQLite opened no database, in its own words and only once.
+#[derive(Debug)]
+pub struct Reason(rusqlite::Error);
+
+impl Reason {
+    fn advice(&self) -> &'static str {
+        if self.is_damage() {
+            ", which is damaged or something else: move it away, and nofail watch begins a new one"
+        } else {
+            ""
+        }
+    }
+
+    fn is_damage(&self) -> bool {
+        let code = self.0.sqlite_error_code();
+        matches!(
+            code,
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
+        )
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            rusqlite::Error::SqliteFailure(_, Some(said)) => f.write_str(said),
+            other => other.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Reason {}
+
+/// Sets a damaged database aside, with what belongs to it, for whoever wants to save something
+/// from it; its new name. Nothing where no recorder ever stood there, as its reserve beside it
+/// shows: a mistyped path leads to somebody else's file.
+///
+/// # Errors
+/// [`RecorderError::Create`]: it cannot be renamed.
+pub fn set_aside(path: &Path, now: Timestamp) -> Result<Option<PathBuf>, RecorderError> {
+    let named = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    if !named(reserve::SUFFIX).exists() {
+        return Ok(None);
+    }
+    let mark = format!(".damaged-{}", now.as_second());
+    for suffix in ["-wal", "-shm", ""] {
+        let (from, to) = (named(suffix), named(&format!("{mark}{suffix}")));
+        match std::fs::rename(&from, &to) {
+            Err(source) if suffix.is_empty() || source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(RecorderError::Create { path: to, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(Some(named(&mark)))
 }
 
 /// The database of one host's events.
@@ -141,7 +215,7 @@ impl Recorder {
         create(path)?;
         let open = |source| RecorderError::Open {
             path: path.to_owned(),
-            source,
+            source: Reason(source),
         };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(open)?;
@@ -201,7 +275,7 @@ impl Recorder {
                     .and_then(|c| Ok((schema::version(&c)?, c)))
                     .map_err(|source| RecorderError::Open {
                         path: path.to_owned(),
-                        source,
+                        source: Reason(source),
                     })?
             }
         };

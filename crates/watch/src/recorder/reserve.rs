@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// Enough for the log of one removal and of some hundred events after it, bytes.
 const SIZE: u64 = 4 << 20;
 
+/// What its name has after the database's.
+pub(super) const SUFFIX: &str = ".reserve";
+
 #[derive(Debug)]
 pub(super) struct Reserve {
     path: PathBuf,
@@ -17,7 +20,7 @@ impl Reserve {
     /// The reserve of a database; taken where there is none yet.
     pub(super) fn beside(database: &Path) -> Self {
         let mut name = database.as_os_str().to_owned();
-        name.push(".reserve");
+        name.push(SUFFIX);
         let reserve = Self { path: name.into() };
         reserve.refill();
         reserve

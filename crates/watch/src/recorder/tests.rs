@@ -270,3 +270,31 @@ fn what_was_acknowledged_survives_a_kill() {
         assert_eq!(count as i64, last, "no gap in {round}");
     }
 }
+
+#[test]
+fn a_damaged_database_is_set_aside_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.db");
+    let noise = [0x5a_u8; 8_192];
+    std::fs::write(&path, noise).unwrap();
+    let error = Recorder::open(&path, Limits::default()).unwrap_err();
+    assert!(error.is_damaged(), "{error:?}");
+    let said = change::error::chain(&error);
+    assert_eq!(said.matches("not a database").count(), 1, "{said}");
+    assert!(said.contains("move it away"), "{said}");
+    assert!(Recorder::open_to_read(&path).unwrap_err().is_damaged());
+
+    // SQLite itself removes one that belongs to no database.
+    std::fs::write(dir.path().join("events.db-wal"), "wal").unwrap();
+    let now = at(1_776_000_000);
+    // A file that is none of ours stays where it is.
+    assert_eq!(set_aside(&path, now).unwrap(), None);
+    assert_eq!(std::fs::read(&path).unwrap(), noise);
+    std::fs::write(dir.path().join("events.db.reserve"), "").unwrap();
+    let aside = set_aside(&path, now).unwrap().unwrap();
+    assert_eq!(aside, dir.path().join("events.db.damaged-1776000000"));
+    assert_eq!(std::fs::read(&aside).unwrap(), noise);
+    assert!(dir.path().join("events.db.damaged-1776000000-wal").exists());
+    assert!(!dir.path().join("events.db-wal").exists());
+    drop(Recorder::open(&path, Limits::default()).unwrap());
+}

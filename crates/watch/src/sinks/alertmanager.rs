@@ -3,6 +3,7 @@
 
 use super::book::{Batch, Item};
 use super::http::Client;
+use super::names::Finder;
 use super::{Failure, Teller};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -19,8 +20,11 @@ pub(super) struct Alertmanager {
 }
 
 impl Alertmanager {
-    pub(super) fn new(url: &str) -> Result<Self, Failure> {
-        let client = Client::new(&format!("{}/api/v2/alerts", url.trim_end_matches('/')))?;
+    pub(super) fn new(url: &str, finder: Finder) -> Result<Self, Failure> {
+        let client = Client::new(
+            &format!("{}/api/v2/alerts", url.trim_end_matches('/')),
+            finder,
+        )?;
         Ok(Self { client })
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(url: &str) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, finder: Finder) -> Result<Self, Failure> {
         let uri: Uri = url.parse().map_err(|e| format!("`{url}` is no URL: {e}"))?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
             return Err(format!("`{url}` is no http:// or https:// URL"));
@@ -52,7 +52,7 @@ impl Client {
             .user_agent(concat!("nofail/", env!("CARGO_PKG_VERSION")))
             .build();
         Ok(Self {
-            agent: Agent::with_parts(config, DefaultConnector::default(), Finder::default()),
+            agent: Agent::with_parts(config, DefaultConnector::default(), finder),
             url: url.to_owned(),
         })
     }

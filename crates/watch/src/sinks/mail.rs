@@ -41,6 +41,7 @@ impl Mail {
         to: &[String],
         password: Option<&Path>,
         ca: Option<&Path>,
+        finder: Finder,
     ) -> Result<Self, Failure> {
         let (tls, port, rest) = if let Some(rest) = url.strip_prefix("smtps://") {
             (Security::Wrapped, 465, rest)
@@ -92,7 +93,7 @@ impl Mail {
             certificate,
             from: mailbox(from)?,
             to: to.iter().map(|t| mailbox(t)).collect::<Result<_, _>>()?,
-            finder: Finder::default(),
+            finder,
         })
     }
 
@@ -188,7 +189,9 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused_at_once() {
         let to = ["root@example.org".to_owned()];
-        let new = |url: &str, from: &str, to: &[String]| Mail::new(url, from, to, None, None).err();
+        let new = |url: &str, from: &str, to: &[String]| {
+            Mail::new(url, from, to, None, None, Finder::default()).err()
+        };
         assert_eq!(new("smtps://10.0.0.1", "a@b.c", &to), None);
         assert_eq!(new("smtp+plain://127.0.0.1:1025", "a@b.c", &to), None);
         assert!(new("10.0.0.1", "a@b.c", &to).unwrap().contains("smtps://"));
@@ -210,9 +213,16 @@ mod tests {
         assert!(new("smtp://10.0.0.1", "a@b.c", &[]).is_some());
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
-        let error = Mail::new("smtp://u@10.0.0.1", "a@b.c", &to, Some(file.path()), None)
-            .err()
-            .unwrap();
+        let error = Mail::new(
+            "smtp://u@10.0.0.1",
+            "a@b.c",
+            &to,
+            Some(file.path()),
+            None,
+            Finder::default(),
+        )
+        .err()
+        .unwrap();
         assert!(error.contains("chmod 600"), "{error}");
     }
 }

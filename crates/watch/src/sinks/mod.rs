@@ -18,10 +18,11 @@ mod webhook;
 use crate::daemon::{Context, DaemonError};
 use crate::event::{Evidence, Kind, Severity};
 use crate::recorder::{Query, Recorded};
-use crate::settings::{Alerting, SinkKind};
+use crate::settings::{Alerting, Settings, SinkKind};
 use book::{Batch, Book};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use names::Finder;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,10 +67,10 @@ pub struct Prepared {
 
 /// Makes the sinks of the settings. Where none is configured, critical events go to syslog
 /// (`local0.crit`), if the host has one.
-pub(crate) fn prepare(context: &Context) -> Result<Vec<Prepared>, DaemonError> {
+pub(crate) fn prepare(context: &Arc<Context>) -> Result<Vec<Prepared>, DaemonError> {
     let mut prepared = Vec::new();
     for (name, sink) in &context.settings.sinks {
-        let way = way(sink).map_err(|reason| DaemonError::Sink {
+        let way = way(sink, Finder::keeping(context)).map_err(|reason| DaemonError::Sink {
             name: name.clone(),
             reason,
         })?;
@@ -77,9 +78,11 @@ pub(crate) fn prepare(context: &Context) -> Result<Vec<Prepared>, DaemonError> {
         prepared.push(Prepared { name, way });
     }
     if prepared.is_empty() && std::path::Path::new("/dev/log").exists() {
-        let stream = syslog::Syslog::new("/dev/log").map_err(|reason| DaemonError::Sink {
-            name: "syslog".to_owned(),
-            reason,
+        let stream = syslog::Syslog::new("/dev/log", Finder::default()).map_err(|reason| {
+            DaemonError::Sink {
+                name: "syslog".to_owned(),
+                reason,
+            }
         })?;
         prepared.push(Prepared {
             name: "syslog".to_owned(),
@@ -89,10 +92,21 @@ pub(crate) fn prepare(context: &Context) -> Result<Vec<Prepared>, DaemonError> {
     Ok(prepared)
 }
 
-fn way(kind: &SinkKind) -> Result<Way, Failure> {
+/// Whether each sink of the settings could be made; nothing is sent, and nobody asked.
+pub(crate) fn check(settings: &Settings) -> Result<(), DaemonError> {
+    for (name, sink) in &settings.sinks {
+        way(sink, Finder::default()).map_err(|reason| DaemonError::Sink {
+            name: name.clone(),
+            reason,
+        })?;
+    }
+    Ok(())
+}
+
+fn way(kind: &SinkKind, finder: Finder) -> Result<Way, Failure> {
     Ok(match kind {
         SinkKind::Syslog { to, severity } => {
-            Way::Stream(Box::new(syslog::Syslog::new(to)?), *severity)
+            Way::Stream(Box::new(syslog::Syslog::new(to, finder)?), *severity)
         }
         SinkKind::Journal { socket, severity } => {
             Way::Stream(Box::new(journal::Journal::new(socket)), *severity)
@@ -106,7 +120,7 @@ fn way(kind: &SinkKind) -> Result<Way, Failure> {
             *severity,
         ),
         SinkKind::Alertmanager { url, alerting } => Way::Teller(
-            Box::new(alertmanager::Alertmanager::new(url)?),
+            Box::new(alertmanager::Alertmanager::new(url, finder)?),
             alerting.clone(),
         ),
         SinkKind::Webhook {
@@ -114,7 +128,7 @@ fn way(kind: &SinkKind) -> Result<Way, Failure> {
             form,
             alerting,
         } => Way::Teller(
-            Box::new(webhook::Webhook::new(url, *form)?),
+            Box::new(webhook::Webhook::new(url, *form, finder)?),
             alerting.clone(),
         ),
         SinkKind::Mail {
@@ -131,6 +145,7 @@ fn way(kind: &SinkKind) -> Result<Way, Failure> {
                 to,
                 password_file.as_deref(),
                 ca_file.as_deref(),
+                finder,
             )?),
             alerting.clone(),
         ),

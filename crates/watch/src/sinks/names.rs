@@ -3,13 +3,14 @@
 //! none that works elsewhere. DNS may be what is down: the addresses that a name had last are kept
 //! for that.
 
+use crate::daemon::Context;
 use facts::names::{self, Names, lookup};
 use hickory_resolver::Resolver;
 use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// All questions for one name together.
@@ -20,10 +21,15 @@ const QUESTION: Duration = Duration::from_secs(2);
 /// An answer is good for so long; what comes in a burst asks once.
 const FRESH: Duration = Duration::from_secs(60);
 
+/// The addresses of a name, before it: a watch that starts while DNS is down needs them most.
+const KEPT: &str = "address ";
+
 /// Finds addresses, and remembers those of the last name it was asked for.
 #[derive(Debug, Default)]
 pub(super) struct Finder {
     last: Mutex<Option<Last>>,
+    /// Where they are kept beyond the life of the process.
+    context: Option<Arc<Context>>,
 }
 
 #[derive(Debug)]
@@ -34,6 +40,14 @@ struct Last {
 }
 
 impl Finder {
+    /// One that keeps what it found in the recorder.
+    pub(super) fn keeping(context: &Arc<Context>) -> Self {
+        Self {
+            context: Some(context.clone()),
+            ..Self::default()
+        }
+    }
+
     /// The addresses of a host, the best first; never empty.
     ///
     /// # Errors
@@ -67,8 +81,13 @@ impl Finder {
                 {
                     return Ok(known.addresses.clone());
                 }
+                let known = known.map(|last| last.addresses.clone());
+                let known = known.or_else(|| self.kept(host));
                 match (ask(host, &names, &search), known) {
-                    (Ok(addresses), _) => {
+                    (Ok(addresses), known) => {
+                        if known.as_ref() != Some(&addresses) {
+                            self.keep(host, &addresses);
+                        }
                         *last = Some(Last {
                             name: host.to_owned(),
                             addresses: addresses.clone(),
@@ -76,13 +95,26 @@ impl Finder {
                         });
                         Ok(addresses)
                     }
-                    (Err(_), Some(known)) => Ok(known.addresses.clone()),
+                    (Err(_), Some(known)) => Ok(known),
                     (Err(why), None) => Err(format!(
                         "no address of `{host}` is known: {why}; a line in /etc/hosts helps where DNS itself may be down"
                     )),
                 }
             }
         }
+    }
+
+    /// What an earlier process found; nothing where it found nothing.
+    fn kept(&self, host: &str) -> Option<Vec<IpAddr>> {
+        let text = self.context.as_ref()?.state(&format!("{KEPT}{host}"))?;
+        let addresses: Option<Vec<IpAddr>> = text.split(' ').map(|a| a.parse().ok()).collect();
+        addresses.filter(|all| !all.is_empty())
+    }
+
+    fn keep(&self, host: &str, addresses: &[IpAddr]) {
+        let Some(context) = &self.context else { return };
+        let text: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+        context.keep(format!("{KEPT}{host}"), text.join(" "));
     }
 }
 

@@ -33,7 +33,7 @@ struct Place {
 }
 
 impl Place {
-    fn parse(text: &str) -> Result<Self, Failure> {
+    fn parse(text: &str, finder: Finder) -> Result<Self, Failure> {
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, port),
             _ => (text, "514"),
@@ -41,7 +41,7 @@ impl Place {
         Ok(Self {
             host: host.to_owned(),
             port: port.parse().map_err(|_| format!("`{port}` is no port"))?,
-            finder: Finder::default(),
+            finder,
         })
     }
 
@@ -73,11 +73,11 @@ pub(super) struct Syslog {
 }
 
 impl Syslog {
-    pub(super) fn new(to: &str) -> Result<Self, Failure> {
+    pub(super) fn new(to: &str, finder: Finder) -> Result<Self, Failure> {
         let to = if let Some(rest) = to.strip_prefix("udp://") {
-            To::Udp(Place::parse(rest)?)
+            To::Udp(Place::parse(rest, finder)?)
         } else if let Some(rest) = to.strip_prefix("tcp://") {
-            To::Tcp(Place::parse(rest)?, None)
+            To::Tcp(Place::parse(rest, finder)?, None)
         } else if to.starts_with('/') {
             To::Local(to.to_owned())
         } else {
@@ -260,6 +260,7 @@ mod tests {
              subject=\"/mnt/\\\"a\\]\" guest=\"g\"] mount.stale /mnt/\"a]: stale now"
         );
         assert!(local(&event).starts_with("<130>Jan  1 "));
-        assert!(Syslog::new("pigeon").is_err() && Syslog::new("tcp://127.0.0.1:x").is_err());
+        assert!(Syslog::new("pigeon", Finder::default()).is_err());
+        assert!(Syslog::new("tcp://127.0.0.1:x", Finder::default()).is_err());
     }
 }

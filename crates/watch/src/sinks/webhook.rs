@@ -2,6 +2,7 @@
 
 use super::book::{Batch, Item};
 use super::http::Client;
+use super::names::Finder;
 use super::{Failure, Teller, text};
 use crate::Severity;
 use crate::settings::WebhookForm;
@@ -16,9 +17,9 @@ pub(super) struct Webhook {
 }
 
 impl Webhook {
-    pub(super) fn new(url: &str, form: WebhookForm) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, form: WebhookForm, finder: Finder) -> Result<Self, Failure> {
         Ok(Self {
-            client: Client::new(url)?,
+            client: Client::new(url, finder)?,
             form,
         })
     }

@@ -45,7 +45,9 @@ fn run(context: &Context, pulse: &Pulse) -> Result<Infallible, SourceError> {
         pulse.beat();
         if Instant::now() >= round {
             round = Instant::now() + interval;
-            told.round(&table, &missing(&table), &probing);
+            let lines = lines();
+            told.read_only(table::unlike(&table, &lines));
+            told.round(&table, &missing(&table, lines), &probing);
         }
         for (target, seen) in probing.start() {
             told.seen(&table, &target, &seen);
@@ -90,12 +92,16 @@ fn wait_for(file: &File, seen: &OwnedFd, wait: Duration) -> Result<bool, SourceE
     }
 }
 
-/// Lines of fstab that should be mounted and are not.
-fn missing(table: &table::Table) -> Vec<Entry> {
+/// The lines of fstab.
+fn lines() -> Vec<Entry> {
     let text = std::fs::read("/etc/fstab").unwrap_or_default();
-    let entries = fstab::parse(&String::from_utf8_lossy(&text)).entries();
+    fstab::parse(&String::from_utf8_lossy(&text)).entries()
+}
+
+/// Lines of fstab that should be mounted and are not.
+fn missing(table: &table::Table, lines: Vec<Entry>) -> Vec<Entry> {
     let wanted = |e: &Entry| !e.noauto() && !e.is_swap() && e.mount_point().starts_with('/');
-    entries
+    lines
         .into_iter()
         .filter(wanted)
         .filter(|e| !table.contains_key(&e.mount_point()))

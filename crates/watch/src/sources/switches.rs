@@ -1,12 +1,14 @@
 //! Captures of switches that site.toml names: a new one is compared in meaning with the one before.
 
+mod read;
+
 use super::{Pulse, Source, SourceError, rest};
 use crate::daemon::Context;
-use crate::event::{Evidence, Kind, Severity};
-use facts::switch::{self, Switch, diff};
+use crate::event::{Event, Evidence, Kind, Severity};
+use facts::switch::{Switch, diff};
+use read::{Known, Reader};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::time::{Duration, SystemTime};
 
 /// The source.
 pub const SOURCE: Source = Source {
@@ -15,12 +17,20 @@ pub const SOURCE: Source = Source {
     run,
 };
 
-/// Captures come by hand or by a nightly job.
-const LOOK: Duration = Duration::from_secs(60);
 /// Of a hundred changes a message names some.
 const NAMED: usize = 5;
+/// Looks without success before it is told: a capture may be in the middle of being written.
+const PATIENCE: u32 = 2;
+/// What is known of a switch, before its name: what changes while the watch does not run is seen
+/// when it runs again.
+const KNOWN: &str = "switch ";
 
-type Stamps = Vec<(String, Option<SystemTime>, u64)>;
+/// One switch of site.toml.
+struct Watched {
+    reader: Reader,
+    known: Option<Known>,
+    failures: u32,
+}
 
 fn run(context: &Context, pulse: &Pulse) -> Result<Infallible, SourceError> {
     let switches = context.site.as_ref().map(|site| &site.switches);
@@ -29,54 +39,59 @@ fn run(context: &Context, pulse: &Pulse) -> Result<Infallible, SourceError> {
             "site.toml names no captures of switches".into(),
         ));
     };
-    let mut known: BTreeMap<&str, (Stamps, Switch)> = BTreeMap::new();
+    let mut watched: BTreeMap<&str, Watched> = BTreeMap::new();
+    for (name, intent) in switches.iter().filter(|(_, s)| !s.captures.is_empty()) {
+        let paths = intent.captures.iter();
+        let paths = paths.map(|c| (c.clone(), context.site_directory.join(c)));
+        let known = context.state(&format!("{KNOWN}{name}"));
+        let one = Watched {
+            reader: Reader::new(&context.options, paths.collect()),
+            known: known.and_then(|text| serde_json::from_str(&text).ok()),
+            failures: 0,
+        };
+        watched.insert(name, one);
+    }
     loop {
-        for (name, intent) in switches {
+        for (name, one) in &mut watched {
             pulse.beat();
-            let stamps = stamps(context, &intent.captures);
-            if known
-                .get(name.as_str())
-                .is_some_and(|(before, _)| *before == stamps)
-            {
-                continue;
+            look(context, name, one);
+        }
+        rest(pulse, context.settings.switches.interval);
+    }
+}
+
+fn look(context: &Context, name: &str, one: &mut Watched) {
+    let subject = format!("switches: {name}");
+    match one.reader.read(one.known.as_ref()) {
+        Ok(now) => {
+            one.failures = 0;
+            let message = "its captures can be read again";
+            context.tell_once(context.event("switches", Kind::SourceRecovered, subject, message));
+            let Some(now) = now else { return };
+            let mut events = Vec::new();
+            if let Some(before) = &one.known {
+                events.extend(changed(context, name, &before.switch, &now.switch));
             }
-            let Some(now) = read(context, &intent.captures) else {
-                continue;
-            };
-            if let Some((_, before)) = known.insert(name, (stamps, now.clone())) {
-                tell(context, name, &before, &now);
+            // The state first seen anew and what is said of it: stored both or neither.
+            let state = serde_json::to_string(&now).unwrap_or_default();
+            context.tell_with(events, vec![(format!("{KNOWN}{name}"), state)]);
+            one.known = Some(now);
+        }
+        Err(why) => {
+            one.failures += 1;
+            if one.failures >= PATIENCE {
+                let message = format!("{why}: what changes on the switch is not seen");
+                context.tell_once(context.event("switches", Kind::SourceFailed, subject, message));
             }
         }
-        rest(pulse, LOOK);
     }
 }
 
-fn stamps(context: &Context, captures: &[String]) -> Stamps {
-    let stamp = |capture: &String| {
-        let data = std::fs::metadata(context.site_directory.join(capture)).ok();
-        (
-            capture.clone(),
-            data.as_ref().and_then(|d| d.modified().ok()),
-            data.map_or(0, |d| d.len()),
-        )
-    };
-    captures.iter().map(stamp).collect()
-}
-
-/// All captures as one; `None` while one of them is half written or unreadable.
-fn read(context: &Context, captures: &[String]) -> Option<Switch> {
-    let mut parsed = Vec::new();
-    for capture in captures {
-        let bytes = std::fs::read(context.site_directory.join(capture)).ok()?;
-        parsed.push(switch::parse(capture, &String::from_utf8_lossy(&bytes)).ok()?);
-    }
-    (!parsed.is_empty()).then(|| Switch::merge(parsed))
-}
-
-fn tell(context: &Context, name: &str, before: &Switch, now: &Switch) {
+/// What a new capture says that the one before did not; nothing where that is of no meaning.
+fn changed(context: &Context, name: &str, before: &Switch, now: &Switch) -> Option<Event> {
     let found = diff::diff(before, now);
     if found.changes.is_empty() {
-        return;
+        return None;
     }
     let worse = found.changes.iter().any(|c| c.effect == diff::Effect::Loss);
     let named: Vec<&str> = found
@@ -106,5 +121,5 @@ fn tell(context: &Context, name: &str, before: &Switch, now: &Switch) {
             &change.message,
         ));
     }
-    context.tell(event);
+    Some(event)
 }

@@ -2,9 +2,11 @@
 
 use super::super::graph::Model;
 use crate::input::Input;
+use ::collect::remote::Remote;
 use ::collect::{LocalReader, command};
 use analysis::impact::reboot;
 use anyhow::{Context, bail};
+use model::estate::NotRead;
 use model::{Estate, Site};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,6 +119,17 @@ fn judge(settings: &Settings) -> anyhow::Result<Assessment> {
             // The others are read as the site says; this host is right here.
             estate = input(Some(file), others).estate()?;
         }
+        match crate::state::bmc_check(&crate::state::directory(), &own) {
+            Ok(Some(check)) => {
+                estate.bmc_checks.insert(own.clone(), check);
+            }
+            Ok(None) => {}
+            Err(error) => estate.not_read.push(NotRead {
+                host: own.clone(),
+                source: "bmc-check".to_owned(),
+                reason: format!("{error:#}"),
+            }),
+        }
         here.host = own;
     }
     let name = here.host.clone();
@@ -212,6 +225,10 @@ fn ask_peers(
     let Some(site) = &estate.site else {
         return Vec::new();
     };
+    let remote = Remote {
+        deadline: QUESTION,
+        ..input(None, Vec::new()).remote()
+    };
     let question = format!("test -n \"$(find {MARKER} -mmin -15 2>/dev/null)\"");
     std::thread::scope(|scope| {
         let asked: Vec<_> = twins
@@ -220,21 +237,11 @@ fn ask_peers(
                 Some((host, twins, site.hosts.get(host)?.address.as_deref()?))
             })
             .map(|(host, twins, address)| {
-                let question = question.as_str();
-                let state = scope.spawn(move || {
-                    let args = [
-                        "-o",
-                        "BatchMode=yes",
-                        "-o",
-                        "ConnectTimeout=3",
-                        address,
-                        question,
-                    ];
-                    match command::run("ssh", &args, &[], QUESTION).map(|done| done.status.code()) {
-                        Ok(Some(0)) => Peer::GoingDown,
-                        Ok(Some(1)) => Peer::Up,
-                        _ => Peer::Silent,
-                    }
+                let (question, remote) = (question.as_str(), &remote);
+                let state = scope.spawn(move || match remote.ask(address, question) {
+                    Ok(0) => Peer::GoingDown,
+                    Ok(1) => Peer::Up,
+                    _ => Peer::Silent,
                 });
                 (host, twins, state)
             })

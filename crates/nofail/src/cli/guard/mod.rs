@@ -22,7 +22,7 @@ Examples:
   nofail guard uninstall
 
 It asks only those who come by a guarded path. `reboot -f` by its full path, `systemctl --force --force`,
-`kexec -e`, sysrq, seven presses of Ctrl-Alt-Del within two seconds and the BMC ask nobody.")]
+`kexec -e`, sysrq, Ctrl-Alt-Del more than seven times within two seconds and the BMC ask nobody.")]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]

@@ -81,11 +81,12 @@ pub fn gather(args: &Args) -> anyhow::Result<Found> {
     let Some(guest) = here.guests.iter().find(|g| g.name == args.guest).cloned() else {
         let mut names: Vec<&str> = here.guests.iter().map(|g| g.name.as_str()).collect();
         names.sort_unstable();
-        bail!(
-            "no guest `{}` on {host}; those are: {}",
-            args.guest,
-            names.join(", ")
-        );
+        let known = match here.why_unread(facts::Source::Guests) {
+            Some(why) => format!("which guests there are was not read: {why}"),
+            None if names.is_empty() => "no guest is defined there".to_owned(),
+            None => format!("those are: {}", names.join(", ")),
+        };
+        bail!("no guest `{}` on {host}; {known}", args.guest);
     };
     for unread in &here.unread {
         use facts::Source;

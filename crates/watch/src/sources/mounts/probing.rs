@@ -132,6 +132,8 @@ impl Probing {
                 // What was there before us needs no patience.
                 let due = if first < SOON { first } else { first + SOON };
                 self.schedule.set(&name, class, &mount.fstype, due);
+                // Whoever wrote while it was not mounted is found now, not at the next round.
+                known.below = None;
             }
             known.mounts = mounts;
         }

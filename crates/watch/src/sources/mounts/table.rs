@@ -3,8 +3,9 @@
 use super::SourceError;
 use crate::daemon::Context;
 use crate::event::{Event, Evidence, Kind};
+use facts::fstab::Entry;
 use facts::mount::{Mount, parse_mountinfo};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
@@ -29,6 +30,17 @@ pub(super) fn read(file: &mut File) -> Result<Table, SourceError> {
 /// Mounts that people care about: no pseudo file systems, no containers' layers.
 fn worth_telling(mount: &Mount) -> bool {
     mount.is_network() || mount.source.starts_with('/') || mount.fstype == "zfs"
+}
+
+/// Mount points that are read-only though their line in fstab has them writable.
+pub(super) fn unlike(table: &Table, lines: &[Entry]) -> BTreeSet<String> {
+    let writable = lines
+        .iter()
+        .filter(|e| !e.flag("ro", "rw").unwrap_or(false));
+    writable
+        .map(Entry::mount_point)
+        .filter(|target| table.get(target).is_some_and(Mount::is_read_only))
+        .collect()
 }
 
 /// The events that lead from one table to the other.
@@ -86,4 +98,30 @@ pub(super) fn compare(context: &Context, old: &Table, new: &Table) -> Vec<Event>
         }
     }
     events
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn read_only_is_wrong_where_fstab_has_it_writable() {
+        let lines = "nas:/a /a nfs defaults 0 0\nnas:/b /b nfs ro 0 0\nnas:/c /c nfs rw,ro 0 0\nnas:/d /d nfs rw 0 0\n";
+        let lines = facts::fstab::parse(lines).entries();
+        let mount = |target: &str, options: &str, of: &str| Mount {
+            target: target.into(),
+            options: vec![options.into()],
+            super_options: vec![of.into()],
+            ..Mount::default()
+        };
+        let mounts = [
+            mount("/a", "rw", "ro"),
+            mount("/b", "ro", "ro"),
+            mount("/c", "ro", "rw"),
+            mount("/d", "rw", "rw"),
+            mount("/e", "ro", "ro"),
+        ];
+        let table = mounts.map(|m| (m.target.clone(), m)).into();
+        assert_eq!(unlike(&table, &lines), BTreeSet::from(["/a".to_owned()]));
+    }
 }

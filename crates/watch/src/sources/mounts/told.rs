@@ -8,6 +8,7 @@ use super::table::Table;
 use crate::daemon::Context;
 use crate::event::Kind;
 use facts::fstab::Entry;
+use facts::mount::HealthState;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,8 @@ pub(super) struct Told<'a> {
     disks: Disks,
     /// Mounts whose last look gave nothing.
     unknown: BTreeSet<String>,
+    /// Read-only, though fstab has them writable: the kernel or a person made them so.
+    read_only: BTreeSet<String>,
 }
 
 impl<'a> Told<'a> {
@@ -43,7 +46,13 @@ impl<'a> Told<'a> {
             kept: None,
             disks: Disks::default(),
             unknown: BTreeSet::new(),
+            read_only: BTreeSet::new(),
         }
+    }
+
+    /// Which mounts are read-only against fstab.
+    pub(super) fn read_only(&mut self, mounts: BTreeSet<String>) {
+        self.read_only = mounts;
     }
 
     /// Once per interval: what no probe tells.
@@ -93,6 +102,11 @@ impl<'a> Told<'a> {
             .get(target)
             .is_some_and(facts::mount::Mount::is_network)
         {
+            let seen = if self.read_only.contains(target) {
+                &as_read_only(seen)
+            } else {
+                seen
+            };
             self.judge(target, seen);
             self.keep();
         }
@@ -168,4 +182,16 @@ impl<'a> Told<'a> {
             self.context.keep(MEMORY, text);
         }
     }
+}
+
+/// What answers, and is read-only against fstab.
+fn as_read_only(seen: &Seen) -> Seen {
+    let mut seen = seen.clone();
+    if let Seen::Probed { health, .. } = &mut seen
+        && matches!(health.state, HealthState::Ok | HealthState::Empty)
+    {
+        health.state = HealthState::ReadOnly;
+        health.detail = "mounted read-only, though fstab has it writable".to_owned();
+    }
+    seen
 }
