@@ -225,6 +225,26 @@ fn tables_of_a_nexus_9000() {
 }
 
 #[test]
+fn what_a_narrow_terminal_broke_is_no_fact() {
+    let text = "sw#show interfaces trunk\n\
+        Port        Mode             Encapsulation  Status        Native vlan\n\
+        Te1/0/2     on               802.1q         trunking      10\n\
+        0\n\
+        Te1/0/3     on               802.1q         trunking      10\n\
+        sw#show interfaces\n\
+        TenGigabitEthernet1/0/3 is up, line protocol is up (connecte\n\
+        d)\n";
+    let switch = parse("f", text).unwrap();
+    assert_eq!(switch.port("Te1/0/2").unwrap().native_vlan, None);
+    assert_eq!(switch.doubts.len(), 1, "{:?}", switch.doubts);
+    let port = switch.port("Te1/0/3").unwrap();
+    assert_eq!(
+        (port.native_vlan, port.status.as_deref()),
+        (Some(10), Some("up"))
+    );
+}
+
+#[test]
 fn a_port_with_a_voice_vlan_is_listed_twice() {
     let text = "sw#show vlan brief\n\
         VLAN Name                             Status    Ports\n\

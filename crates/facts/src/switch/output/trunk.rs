@@ -42,8 +42,6 @@ pub(super) fn read(reader: &mut Reader, lines: &[Line]) {
             continue;
         };
         match table {
-            Table::Modes => modes(reader, &port, line, rest),
-            Table::Natives => natives(reader, &port, line, rest),
             Table::Unknown => {}
             _ => row = Some((port, line, rest.to_owned())),
         }
@@ -135,6 +133,11 @@ fn end(reader: &mut Reader, table: Table, row: Option<(String, &Line, String)>) 
     let Some((port, line, list)) = row else {
         return;
     };
+    match table {
+        Table::Modes => return modes(reader, &port, line, &list),
+        Table::Natives => return natives(reader, &port, line, &list),
+        _ => {}
+    }
     let Some(set) = vlans(reader, line, &list) else {
         return;
     };
