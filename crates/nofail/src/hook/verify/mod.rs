@@ -6,8 +6,8 @@ pub mod look;
 
 use crate::wire::hook::{GuestRow, Verified};
 use avc::Denial;
-use facts::Snapshot;
 use facts::hook::HookScript;
+use facts::{Snapshot, Source};
 use rules::engine::Audit;
 
 /// The rules of area `hook` that explain a silence, the likeliest cause first.
@@ -101,7 +101,11 @@ pub fn judge(snapshot: &Snapshot, audit: &Audit, looked: Looked) -> Verified {
             .collect(),
     };
     let misplaced = findings.of("hook/misplaced");
-    if qemu.is_empty() && !misplaced.iter().any(|c| matches!(c, Check::Bad(_))) {
+    let unread = snapshot.why_unread(Source::Hooks);
+    if let Some(reason) = unread.filter(|_| qemu.is_empty()) {
+        let text = format!("whether there is a hook: {reason}");
+        sort(Check::NotChecked(text), &mut verified);
+    } else if qemu.is_empty() && !misplaced.iter().any(|c| matches!(c, Check::Bad(_))) {
         sort(there(&qemu), &mut verified);
     } else if !qemu.is_empty() {
         sort(there(&qemu), &mut verified);
@@ -122,7 +126,8 @@ pub fn judge(snapshot: &Snapshot, audit: &Audit, looked: Looked) -> Verified {
     let fired_as_it_is = matches!((last, changed), (Some(last), Some(changed)) if last > changed);
     let proved = matches!(looked.probe, Some(Check::Good(_)));
     for rule in CAUSES {
-        if qemu.is_empty() && !["hook/misplaced", "hook/absent-though-needed"].contains(rule) {
+        let speaks_of_none = ["hook/misplaced", "hook/absent-though-needed"].contains(rule);
+        if qemu.is_empty() && (unread.is_some() || !speaks_of_none) {
             continue;
         }
         for check in findings.of(rule) {
