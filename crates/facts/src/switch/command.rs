@@ -181,8 +181,9 @@ pub(super) fn kind_by_shape(line: &Line, config: Kind) -> Option<Kind> {
         Kind::CounterErrors
     } else if first == "VLAN" && has(&["Name", "Status", "Ports"]) {
         Kind::Vlan
-    } else if first == "Group" && has(&["Port-channel", "Protocol", "Ports"])
-        || first == "Group" && has(&["Port-", "Type", "Protocol", "Member"])
+    } else if first == "Group"
+        && (has(&["Port-channel", "Protocol", "Ports"])
+            || has(&["Port-", "Type", "Protocol", "Member"]))
         || first == "Flags:" && (has(&["D - down"]) || has(&["D - Down"]))
     {
         Kind::Etherchannel
