@@ -134,6 +134,11 @@ pub fn judge(snapshot: &Snapshot, audit: &Audit, looked: Looked) -> Verified {
             let of_the_file = !rule.starts_with("hook/selinux-");
             match check {
                 Check::Bad(text) if of_the_file && fired_as_it_is => verified.also.push(text),
+                // A stray file explains nothing where another stands in the right place; that an old
+                // libvirt reads no qemu.d was said above.
+                Check::Bad(text) if *rule == "hook/misplaced" && !qemu.is_empty() => {
+                    verified.also.push(text);
+                }
                 // A daemon that runs it has looked since.
                 Check::Bad(_) if proved && *rule == "hook/newer-than-daemon" => {
                     verified.ruled_out.push(ruled_out_by(rule).to_owned());

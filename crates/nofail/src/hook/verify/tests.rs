@@ -111,6 +111,21 @@ fn a_defect_that_a_younger_trace_disproves_is_told_beside_it() {
 }
 
 #[test]
+fn a_stray_file_is_the_cause_only_where_nothing_else_stands() {
+    let mut stray = script();
+    stray.path = "/etc/libvirt/hooks/qemu.sh".to_owned();
+    let mut alone = host(None);
+    alone.hooks.misplaced.push(stray.clone());
+    let cause = verdict(alone, Looked::default()).cause.unwrap();
+    assert!(cause.contains("qemu.sh is no place"), "{cause}");
+    let mut beside = host(Some(script()));
+    beside.hooks.misplaced.push(stray);
+    let verified = verdict(beside, Looked::default());
+    assert_eq!(verified.cause, None);
+    assert!(verified.also[0].contains("qemu.sh"), "{:?}", verified.also);
+}
+
+#[test]
 fn a_denial_before_the_last_change_explains_nothing() {
     let denial = |at: i64| {
         let log = format!(
