@@ -357,18 +357,20 @@ fn what_is_confirmed_comes_back_with_each_service_and_goes_again() {
     }
 }
 
-/// The service makes its bridge anew, and the kernel has the VLANs that were typed by hand.
+/// The service makes its bridge anew, and the kernel has the VLANs that were typed by hand. (ifupdown2,
+/// a large program in Python, takes a minute for it beside other busy machines.)
 fn comes_back(services: &[Service]) {
     let machine = host();
     let mut wrong = Vec::new();
     for service in services {
-        machine.ok(service.start).unwrap();
+        let started = machine.run(service.start, PATIENCE).unwrap();
+        assert_eq!(started.code, 0, "{started:?}");
         vlans(&machine, service);
         machine.ok(&by_hand(service)).unwrap();
         let before = vlans(&machine, service);
         let persist = format!("vlan persist --bridge {} --yes", service.bridge);
         let said = nofail(&machine, &persist, &[0]);
-        let anew = machine.run(service.anew, Duration::from_secs(60)).unwrap();
+        let anew = machine.run(service.anew, PATIENCE).unwrap();
         let after = vlans(&machine, service);
         if before != after {
             wrong.push(format!(

@@ -182,51 +182,7 @@ fn inside() {
         ok("virsh destroy bind-01");
     }
 
-    // One fault after the other, each named.
-    for (spoil, word, mend) in [
-        (
-            format!("chmod 644 {script}"),
-            "execut",
-            format!("chmod 755 {script}"),
-        ),
-        (
-            format!("sed -i '1s/$/\\r/' {script}"),
-            "carriage return",
-            format!("sed -i '1s/\\r$//' {script}"),
-        ),
-        (
-            format!("sed -i '1s,.*,#!/bin/no-such-shell,' {script}"),
-            "/bin/no-such-shell",
-            format!("sed -i '1s,.*,#!/bin/sh,' {script}"),
-        ),
-        (
-            format!("cp -p {script} /run/saved; sed -i '2i virsh list >/dev/null' {script}"),
-            "virsh",
-            format!("cp -p /run/saved {script}"),
-        ),
-        (
-            format!(
-                "printf '#!/bin/sh\\ncase \"$2\" in stopped) bridge vlan add dev vnet0 vid 100 pvid untagged ;; esac\\n' > {script}"
-            ),
-            "acts only at: stopped",
-            format!("cp -p /run/saved {script}"),
-        ),
-        (
-            "mv /etc/nofail/site.toml /etc/nofail/away".to_owned(),
-            "does not know the VLANs",
-            "mv /etc/nofail/away /etc/nofail/site.toml".to_owned(),
-        ),
-    ] {
-        ok(&spoil);
-        let verified = ask("hook verify", 1);
-        let cause = verified["cause"].as_str().unwrap();
-        let also = verified["also"].to_string();
-        assert!(
-            cause.contains(word) || also.contains(word),
-            "{spoil}: {verified:#}"
-        );
-        ok(&mend);
-    }
+    faults(script);
 
     // Beside a script that is there, which goes on as before.
     ask("hook uninstall", 0);
@@ -247,6 +203,129 @@ fn inside() {
     // A whole tree, with a libvirt that reads no qemu.d: both in one script.
     old_libvirt();
     ok("pkill -x libvirtd; pkill -x virtlogd; true");
+}
+
+/// One fault after the other, each named: as the cause, or beside it.
+fn faults(script: &str) {
+    ok(&format!("cp -p {script} /run/saved"));
+    let saved = format!("cp -p /run/saved {script}");
+    let denial = "type=AVC msg=audit(4102444800.123:417): avc:  denied  { execute } for  pid=4242 \
+                  comm=\"rpc-virtqemud\" name=\"50-nofail\" dev=\"dm-0\" ino=1 \
+                  scontext=system_u:system_r:virtqemud_t:s0 \
+                  tcontext=unconfined_u:object_r:user_home_t:s0 tclass=file permissive=0";
+    let library = "/usr/lib/x86_64-linux-gnu/libvirt.so.0";
+    let hooks = "/etc/libvirt/hooks";
+    for (place, spoil, word, mend) in [
+        (
+            "cause",
+            format!("chmod 644 {script}"),
+            "execut",
+            format!("chmod 755 {script}"),
+        ),
+        (
+            "cause",
+            format!("sed -i '1s/$/\\r/' {script}"),
+            "carriage return",
+            saved.clone(),
+        ),
+        (
+            "cause",
+            format!("sed -i '1s,.*,#!/bin/no-such-shell,' {script}"),
+            "/bin/no-such-shell",
+            saved.clone(),
+        ),
+        (
+            "cause",
+            format!("sed -i '2i if true' {script}"),
+            "breaks its shell's grammar",
+            saved.clone(),
+        ),
+        (
+            "cause",
+            format!("mv {script} {hooks}/qemu.sh"),
+            "qemu.sh is no place from which libvirt runs a hook",
+            format!("mv {hooks}/qemu.sh {script}"),
+        ),
+        (
+            "cause",
+            format!("rm {script}"),
+            "there is no qemu hook",
+            saved.clone(),
+        ),
+        (
+            "cause",
+            format!(
+                "sed 's,/etc/libvirt/hooks,/opt/libvirt/hooks,g' {library} > /run/library; \
+                 mount --bind /run/library {library}"
+            ),
+            "libvirt was built to look in /opt/libvirt/hooks",
+            format!("umount {library}"),
+        ),
+        (
+            "also",
+            format!("chown 1000 {script}"),
+            "it belongs to user 1000",
+            format!("chown 0 {script}"),
+        ),
+        (
+            "also",
+            format!("chmod 777 {hooks}"),
+            "/etc/libvirt/hooks, above a hook, is not root's alone: everyone may write it",
+            format!("chmod 755 {hooks}"),
+        ),
+        (
+            "also",
+            format!(
+                "mkdir -m 755 /run/of-others; chown 1000 /run/of-others; \
+                 cp -p {script} /run/of-others/hook; ln -sf /run/of-others/hook {script}"
+            ),
+            "/run/of-others, above a hook, is not root's alone",
+            format!("rm {script}; {saved}"),
+        ),
+        // The audit log of a host with SELinux; /sys/fs and /var/log come back afterwards.
+        (
+            "any",
+            format!(
+                "mount -t tmpfs none /sys/fs; mkdir /sys/fs/selinux; echo 1 > /sys/fs/selinux/enforce; \
+                 mount -t tmpfs none /var/log; mkdir /var/log/audit; \
+                 echo '{denial}' > /var/log/audit/audit.log"
+            ),
+            "SELinux refused it 1 time(s), the last: rpc-virtqemud",
+            "umount /sys/fs /var/log".to_owned(),
+        ),
+        (
+            "any",
+            format!("sed -i '2i virsh list >/dev/null' {script}"),
+            "virsh",
+            saved.clone(),
+        ),
+        (
+            "any",
+            format!(
+                "printf '#!/bin/sh\\ncase \"$2\" in stopped) bridge vlan add dev vnet0 vid 100 pvid untagged ;; esac\\n' > {script}"
+            ),
+            "acts only at: stopped",
+            saved.clone(),
+        ),
+        (
+            "cause",
+            "mv /etc/nofail/site.toml /etc/nofail/away".to_owned(),
+            "does not know the VLANs",
+            "mv /etc/nofail/away /etc/nofail/site.toml".to_owned(),
+        ),
+    ] {
+        ok(&spoil);
+        let verified = ask("hook verify", 1);
+        let cause = verified["cause"].as_str().unwrap_or_default();
+        let also = verified["also"].to_string();
+        let told = match place {
+            "cause" => cause.contains(word),
+            "also" => also.contains(word) && !cause.contains(word),
+            _ => cause.contains(word) || also.contains(word),
+        };
+        assert!(told, "{spoil}: {verified:#}");
+        ok(&mend);
+    }
 }
 
 /// The former script to its last byte and attribute, and that nothing lies beside it.

@@ -52,14 +52,23 @@ for port in $(sed -n "s/.*<target dev='\(vnet[0-9]*\)'.*/\1/p"); do
 done
 "#;
 
-/// Seconds of each of five runs of `$*` on ten fresh ports.
+/// Microseconds that each takes on ten fresh ports, turn and turn about, so that whatever else this
+/// machine does slows both: `ours TIME` three times a round, `shell TIME` once.
 const TIMED: &str = r#"
-for n in 1 2 3 4 5; do
+timed() { # WORD COMMAND...
+    word=$1; shift
     bash /root/reset 10
     from=$EPOCHREALTIME
     "$@" bind-01 start begin - < /root/bind-01.xml
     to=$EPOCHREALTIME
-    echo $(( ${to/./} - ${from/./} ))
+    echo $word $(( ${to/./} - ${from/./} ))
+}
+for round in 1 2 3 4 5; do
+    for turn in 1 2 3; do
+        timed ours "$@"
+        [ $(bridge vlan show | grep -c '100 PVID Egress Untagged') = 10 ] || exit 7
+    done
+    timed shell bash /root/hook.sh
 done"#;
 
 fn expect_all(machine: &Machine, count: usize) {
@@ -176,30 +185,26 @@ fn sets_reads_back_and_logs(machine: &Machine) {
 }
 
 fn many_times_faster_than_a_shell(machine: &Machine) {
-    let median = |command: &str| {
-        let output = machine
-            .run(&format!("bash /root/timed {command}"), RUN)
-            .unwrap();
-        assert_eq!(output.code, 0, "{output:?}");
+    let output = machine
+        .run(&format!("bash /root/timed {NOFAIL} hook run"), 2 * RUN)
+        .unwrap();
+    assert_eq!(output.code, 0, "{output:?}");
+    expect_all(machine, 10);
+    let median = |word: &str| {
         let mut times: Vec<u64> = output
             .stdout
             .lines()
-            .map(|line| line.parse().unwrap())
+            .filter_map(|line| line.strip_prefix(word)?.trim().parse().ok())
             .collect();
         times.sort_unstable();
-        expect_all(machine, 10);
-        times[2]
+        times[times.len() / 2]
     };
-    let (ours, shell) = (
-        median(&format!("{NOFAIL} hook run")),
-        median("bash /root/hook.sh"),
-    );
+    let (ours, shell) = (median("ours"), median("shell"));
     let ratio = shell as f64 / ours as f64;
     println!(
         "10 ports: nofail {ours} us, shell with bridge and logger {shell} us: {ratio:.0} times"
     );
-    // The goal of 30 is a matter of the bench; here a busy machine must not fail what is right.
-    assert!(ratio >= 20.0, "{ours} us against {shell} us");
+    assert!(ratio >= 30.0, "{ours} us against {shell} us");
 }
 
 /// What comes of a plan that cannot be met.

@@ -93,6 +93,11 @@ pub(super) fn executable(case: &Case<'_>) -> Remedy {
 
 /// Root's alone.
 pub(super) fn owner(case: &Case<'_>) -> Remedy {
+    let directories = &case.host.hooks.directories;
+    if directories.iter().any(|d| d.path == case.finding.subject) {
+        // More than hooks may hang on a directory's rights.
+        return Remedy::ByHand(case.finding.fix.iter().cloned().collect());
+    }
     match script(case) {
         Ok(script) => attributes(case, Some(script.mode & !0o022), Some((0, 0)), None, false),
         Err(refused) => refused,

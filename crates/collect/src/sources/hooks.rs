@@ -1,5 +1,6 @@
 //! libvirt hooks: the scripts, what SELinux makes of them, and the traces they left.
 
+mod directories;
 mod selinux;
 mod traces;
 
@@ -60,6 +61,7 @@ pub(super) fn collect(reader: &dyn HostReader, options: &Options, snapshot: &mut
         snapshot.unread.retain(|u| u.source != Source::Hooks);
         snapshot.not_read(Source::Hooks, reason);
     }
+    directories::collect(reader, snapshot);
     misplaced(reader, options, snapshot);
     selinux::collect(reader, snapshot);
     traces::collect(reader, options, snapshot);

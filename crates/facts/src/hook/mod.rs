@@ -28,6 +28,10 @@ pub struct Hooks {
     /// Files that look like hooks and stand where no libvirt runs them: under another name in the
     /// hook directory, or under a hook's name in a directory that libvirt does not read.
     pub misplaced: Vec<HookScript>,
+    /// The directories in which the scripts lie, and those above them, each once: whoever may write one
+    /// of them may replace a script. Where a script is a link, also those above what it leads to.
+    /// Empty where a tree does not keep its files' owners.
+    pub directories: Vec<HookDirectory>,
     /// SELinux: `enforcing`, `permissive`, `disabled`.
     pub selinux: Known<String>,
     /// SELinux boolean `virt_hooks_unconfined`.
@@ -59,6 +63,20 @@ pub struct GuestStart {
     pub guest: String,
     /// Seconds since 1970.
     pub started_at: i64,
+}
+
+/// A directory above a hook script.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HookDirectory {
+    /// Path.
+    pub path: String,
+    /// Permission bits with set-ID and sticky (`0o7777`).
+    pub mode: u32,
+    /// Owner's user ID.
+    pub uid: u32,
+    /// Owner's group ID.
+    pub gid: u32,
 }
 
 /// One hook script.

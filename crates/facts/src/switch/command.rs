@@ -129,7 +129,8 @@ fn kind_of(words: &[&str]) -> (Kind, bool) {
             [id, ..] if is(id, "id", 2) || is(id, "name", 1) => (Kind::Vlan, true),
             _ => (Kind::Other, false),
         }
-    } else if is(first, "etherchannel", 2) && any("summary", 1) {
+    } else if (is(first, "etherchannel", 2) || is(first, "port-channel", 6)) && any("summary", 1) {
+        // NX-OS calls it `show port-channel summary`.
         (Kind::Etherchannel, rest.len() > 1)
     } else if is(first, "spanning-tree", 2) && !any("detail", 3) && !any("summary", 1) {
         (Kind::SpanningTree, !rest.is_empty())
@@ -157,6 +158,8 @@ pub(super) fn kind_by_shape(line: &Line, config: Kind) -> Option<Kind> {
         })
     };
     let first = text.split_whitespace().next()?;
+    // NX-OS heads the same tables otherwise.
+    let nexus = first == "Port" && has(&["Native", "Status"]);
     let kind = if text.starts_with("Building configuration")
         || text.starts_with("Current configuration :")
     {
@@ -164,6 +167,7 @@ pub(super) fn kind_by_shape(line: &Line, config: Kind) -> Option<Kind> {
     } else if text.starts_with("Using ") && has(&["out of", "bytes"]) {
         Kind::Startup
     } else if first == "Port" && has(&["Mode", "Encapsulation", "Status", "Native"])
+        || nexus
         || first == "Port"
             && text.to_ascii_lowercase().contains("vlans ")
             && !text.contains("Reason")
@@ -177,8 +181,10 @@ pub(super) fn kind_by_shape(line: &Line, config: Kind) -> Option<Kind> {
         Kind::CounterErrors
     } else if first == "VLAN" && has(&["Name", "Status", "Ports"]) {
         Kind::Vlan
-    } else if first == "Group" && has(&["Port-channel", "Protocol", "Ports"])
-        || first == "Flags:" && has(&["D - down"])
+    } else if first == "Group"
+        && (has(&["Port-channel", "Protocol", "Ports"])
+            || has(&["Port-", "Type", "Protocol", "Member"]))
+        || first == "Flags:" && (has(&["D - down"]) || has(&["D - Down"]))
     {
         Kind::Etherchannel
     } else if is_instance(text) || first == "Interface" && has(&["Role", "Sts", "Cost"]) {
@@ -262,6 +268,11 @@ mod tests {
             ("sh vlan br", "show vlan brief", false),
             ("sh vlan id 100", "show vlan brief", true),
             ("sh etherch sum", "show etherchannel summary", false),
+            (
+                "show port-channel summary",
+                "show etherchannel summary",
+                false,
+            ),
             ("sh span vlan 100", "show spanning-tree", true),
             ("sh aaa servers", "show aaa servers", false),
             ("sh int transceiver", "", false),

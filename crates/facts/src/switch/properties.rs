@@ -3,13 +3,14 @@
 use super::{Switch, compare, diff, parse, vlan_list};
 use proptest::prelude::*;
 
-const FIXTURES: [&str; 6] = [
+const FIXTURES: [&str; 7] = [
     include_str!("../../../../testdata/fixtures/switch/c9300-ios-xe-17-session.txt"),
     include_str!("../../../../testdata/fixtures/switch/c2960-ios-12.2-config.txt"),
     include_str!("../../../../testdata/fixtures/switch/c3750-ios-15-trunk-wrapped.txt"),
     include_str!("../../../../testdata/fixtures/switch/c6500-ios-12.2sx-interfaces.txt"),
     include_str!("../../../../testdata/fixtures/switch/c4500-ios-xe-3-spanning-tree.txt"),
     include_str!("../../../../testdata/fixtures/switch/c3850-ios-xe-16-ports.txt"),
+    include_str!("../../../../testdata/fixtures/switch/n9k-nx-os-trunk.txt"),
 ];
 
 /// One line of a fixture, sometimes cut or with something thrown in.

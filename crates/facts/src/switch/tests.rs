@@ -186,6 +186,78 @@ fn a_list_that_a_terminal_broke_anywhere_and_one_that_is_cut_off() {
 }
 
 #[test]
+fn tables_of_a_nexus_9000() {
+    let switch = fixture!("n9k-nx-os-trunk.txt");
+    assert_eq!(switch.doubts, []);
+    let port = |name: &str| switch.port(name).unwrap();
+    let uplink = port("Eth1/2");
+    assert_eq!(
+        (uplink.native_vlan, uplink.trunking, uplink.access_vlan),
+        (Some(100), Some(true), None)
+    );
+    assert_eq!(allowed(uplink).unwrap(), "10,20,30,40,100,110,120");
+    assert_eq!(uplink.forwarding_vlans.as_deref(), Some(&[10, 20, 30][..]));
+    assert_eq!(port("Eth1/3").trunking, Some(false));
+    let member = port("Eth1/1");
+    assert_eq!(
+        (
+            member.channel_group,
+            member.channel_state.as_deref(),
+            member.access_vlan
+        ),
+        (Some(10), Some("bundled"), None)
+    );
+    assert_eq!(port("Eth1/4").channel_state.as_deref(), Some("down"));
+    assert_eq!(port("Po10").status.as_deref(), Some("up"));
+    assert_eq!(port("Eth1/9").access_vlan, Some(1));
+    // The same without prompts and commands, told by its shape.
+    let bare: String = include_str!("../../../../testdata/fixtures/switch/n9k-nx-os-trunk.txt")
+        .lines()
+        .filter(|line| !line.starts_with("n9k-1#"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let bare = parse("bare", &bare).unwrap();
+    assert_eq!(bare.port("Eth1/2").unwrap().native_vlan, Some(100));
+    assert_eq!(
+        bare.port("Eth1/4").unwrap().channel_state.as_deref(),
+        Some("down")
+    );
+}
+
+#[test]
+fn what_a_narrow_terminal_broke_is_no_fact() {
+    let text = "sw#show interfaces trunk\n\
+        Port        Mode             Encapsulation  Status        Native vlan\n\
+        Te1/0/2     on               802.1q         trunking      10\n\
+        0\n\
+        Te1/0/3     on               802.1q         trunking      10\n\
+        sw#show interfaces\n\
+        TenGigabitEthernet1/0/3 is up, line protocol is up (connecte\n\
+        d)\n";
+    let switch = parse("f", text).unwrap();
+    assert_eq!(switch.port("Te1/0/2").unwrap().native_vlan, None);
+    assert_eq!(switch.doubts.len(), 1, "{:?}", switch.doubts);
+    let port = switch.port("Te1/0/3").unwrap();
+    assert_eq!(
+        (port.native_vlan, port.status.as_deref()),
+        (Some(10), Some("up"))
+    );
+}
+
+#[test]
+fn a_port_with_a_voice_vlan_is_listed_twice() {
+    let text = "sw#show vlan brief\n\
+        VLAN Name                             Status    Ports\n\
+        ---- -------------------------------- --------- -------------------------------\n\
+        10   users                            active    Gi1/0/1, Gi1/0/2\n\
+        20   voice                            active    Gi1/0/2\nsw#\n";
+    let switch = parse("f", text).unwrap();
+    assert_eq!(switch.port("Gi1/0/1").unwrap().access_vlan, Some(10));
+    let both = switch.port("Gi1/0/2").and_then(|port| port.access_vlan);
+    assert_eq!(both, None);
+}
+
+#[test]
 fn counters_and_states_of_a_catalyst_6500() {
     let switch = fixture!("c6500-ios-12.2sx-interfaces.txt");
     let names: Vec<_> = switch.ports.keys().collect();

@@ -2,7 +2,7 @@
 
 use super::mode_evidence;
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
-use facts::Source;
+use facts::{Evidence, Source};
 
 /// See [`DOC`].
 pub const RULE: Rule = Rule {
@@ -17,20 +17,20 @@ pub const RULE: Rule = Rule {
 const DOC: &str = "\
 ## What it finds
 A hook script that belongs to a user other than root, or that its group (other than root's) or
-everyone may write.
+everyone may write; and a directory above it of which that is true, also above what it is a link to.
 
 ## Why it matters
 libvirt runs hooks as root at each start and stop of a guest. Whoever may write the script is root on
 this host, and a slip of theirs stops every guest's start.
 
 ## Evidence
-Mode, owner and group of the file.
+Mode, owner and group of the file or directory.
 
 ## Example
     -rwxrwxrwx 1 admin admin 2151 /etc/libvirt/hooks/qemu
 
 ## Remedy
-`chown root:root FILE && chmod 0755 FILE`. Asked for first: a program that updates the script may need
+`chown root:root FILE && chmod 0755 FILE`, for a directory `chmod go-w`. Asked for first: a program that updates the script may need
 its rights.
 
 ## When to ignore it
@@ -41,14 +41,9 @@ libvirt, \"Hooks for specific system management\".
 ";
 
 fn check(host: &Host<'_>, report: &mut Report) {
-    for script in &host.snapshot.hooks.scripts {
-        let who = if script.mode & 0o002 != 0 {
-            "everyone may write it".to_owned()
-        } else if script.uid != 0 {
-            format!("it belongs to user {}", script.uid)
-        } else if script.mode & 0o020 != 0 && script.gid != 0 {
-            format!("group {} may write it", script.gid)
-        } else {
+    let hooks = &host.snapshot.hooks;
+    for script in &hooks.scripts {
+        let Some(who) = others(script.mode, script.uid, script.gid) else {
             continue;
         };
         let path = &script.path;
@@ -63,5 +58,53 @@ fn check(host: &Host<'_>, report: &mut Report) {
             .evidence(mode_evidence(script))
             .fix(format!("chown root:root {path} && chmod 0755 {path}")),
         );
+    }
+    for directory in &hooks.directories {
+        let path = &directory.path;
+        let Some(who) = others(directory.mode, directory.uid, directory.gid) else {
+            continue;
+        };
+        // With the sticky bit others add files and replace none. That is enough where libvirt runs
+        // whatever lies there.
+        let read_by_libvirt = path.starts_with("/etc/libvirt/hooks");
+        if directory.mode & 0o1000 != 0 && directory.uid == 0 && !read_by_libvirt {
+            continue;
+        }
+        report.find(
+            Finding::new(
+                Severity::Warning,
+                host.name(),
+                path,
+                format!("{path}, above a hook, is not root's alone: {who}"),
+            )
+            .consequence(
+                "Who may write it may put another hook in a hook's place; libvirt runs it as root",
+            )
+            .evidence(Evidence::measured(
+                path,
+                format!(
+                    "mode {:04o}, owner {}, group {}",
+                    directory.mode, directory.uid, directory.gid
+                ),
+            ))
+            .fix(if path.starts_with("/etc") {
+                format!("chown root:root {path} && chmod go-w {path}")
+            } else {
+                "put a copy that is root's in the place of the link that leads there".to_owned()
+            }),
+        );
+    }
+}
+
+/// Who besides root may write something.
+fn others(mode: u32, uid: u32, gid: u32) -> Option<String> {
+    if mode & 0o002 != 0 {
+        Some("everyone may write it".to_owned())
+    } else if uid != 0 {
+        Some(format!("it belongs to user {uid}"))
+    } else if mode & 0o020 != 0 && gid != 0 {
+        Some(format!("group {gid} may write it"))
+    } else {
+        None
     }
 }

@@ -81,6 +81,10 @@ pub fn diff(before: &Switch, after: &Switch) -> Diff {
     saved(before, after, &mut found);
     for (one, other, which) in [(before, after, "earlier"), (after, before, "later")] {
         for command in one.commands.iter().filter(|c| !other.commands.contains(c)) {
+            // The saved configuration of one time and the running one of another: compared above.
+            if is_config(command) && other.commands.iter().any(|c| is_config(c)) {
+                continue;
+            }
             let reason = format!("only the {which} state has it");
             found.not_compared.push((command.clone(), reason));
         }
@@ -89,6 +93,10 @@ pub fn diff(before: &Switch, after: &Switch) -> Diff {
         .changes
         .sort_by(|a, b| (a.effect, &a.subject, a.kind).cmp(&(b.effect, &b.subject, b.kind)));
     found
+}
+
+fn is_config(command: &str) -> bool {
+    ["show running-config", "show startup-config"].contains(&command)
 }
 
 /// Whether the running configuration is the saved one.

@@ -28,7 +28,10 @@ pub(super) fn read(reader: &mut Reader, lines: &[Line]) {
 fn head(reader: &mut Reader, port: &str, line: &Line, administrative: &str, protocol: &str) {
     let mut words = protocol.split_whitespace();
     let up = words.next() == Some("up");
-    let told = words.next().map(|word| word.trim_matches(['(', ')']));
+    // `(connecte` is the end of a line that was cut off, and no state.
+    let told = words
+        .next()
+        .and_then(|word| word.strip_prefix('(')?.strip_suffix(')'));
     let state = match told {
         Some("connected") | None if up => "up",
         Some(word @ ("err-disabled" | "suspended" | "monitoring" | "inactive")) => word,

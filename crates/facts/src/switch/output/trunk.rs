@@ -1,4 +1,5 @@
-//! `show interfaces trunk`: four tables of the same ports.
+//! `show interfaces trunk`: four tables of the same ports. NX-OS prints the first without mode and
+//! encapsulation, and calls the last "STP Forwarding".
 
 use super::super::{terminal::Line, vlan_list::VlanSet};
 use super::{Reader, leading_port, unless_all};
@@ -6,6 +7,8 @@ use super::{Reader, leading_port, unless_all};
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Table {
     Modes,
+    /// NX-OS: native VLAN, status, port-channel.
+    Natives,
     Allowed,
     Active,
     Forwarding,
@@ -39,7 +42,6 @@ pub(super) fn read(reader: &mut Reader, lines: &[Line]) {
             continue;
         };
         match table {
-            Table::Modes => modes(reader, &port, line, rest),
             Table::Unknown => {}
             _ => row = Some((port, line, rest.to_owned())),
         }
@@ -51,11 +53,13 @@ fn heading(text: &str) -> Table {
     let text = text.to_ascii_lowercase();
     if text.contains("encapsulation") {
         Table::Modes
+    } else if text.contains("native") && text.contains("status") {
+        Table::Natives
     } else if text.contains("allowed on trunk") {
         Table::Allowed
     } else if text.contains("allowed and active") {
         Table::Active
-    } else if text.contains("forwarding state") {
+    } else if text.contains("forwarding state") || text.contains("stp forwarding") {
         Table::Forwarding
     } else {
         Table::Unknown
@@ -87,10 +91,36 @@ fn modes(reader: &mut Reader, port: &str, line: &Line, rest: &str) {
         _ => "dynamic",
     };
     let trunking = status == "trunking" || status.starts_with("trnk");
+    trunk(reader, port, line, mode, trunking);
+    native_vlan(reader, port, line, native);
+}
+
+/// `Eth1/1        100     trnk-bndl     Po10`: NX-OS lists only ports in trunk mode.
+fn natives(reader: &mut Reader, port: &str, line: &Line, rest: &str) {
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let [native, status, ref channel @ ..] = words[..] else {
+        reader.doubt(line, "expected port, native VLAN, status and port-channel");
+        return;
+    };
+    let trunking = status == "trunking" || status.starts_with("trnk");
+    trunk(reader, port, line, "trunk", trunking);
+    native_vlan(reader, port, line, native);
+    let group = channel.first().and_then(|word| word.strip_prefix("Po"));
+    if let Some(group) = group.and_then(|number| number.parse::<u16>().ok()) {
+        reader.port(port, line, &["channel_group"], |port| {
+            port.channel_group = Some(group);
+        });
+    }
+}
+
+fn trunk(reader: &mut Reader, port: &str, line: &Line, mode: &str, trunking: bool) {
     reader.port(port, line, &["mode", "trunking"], |port| {
         port.mode = Some(mode.to_owned());
         port.trunking = Some(trunking);
     });
+}
+
+fn native_vlan(reader: &mut Reader, port: &str, line: &Line, native: &str) {
     match native.parse::<u16>() {
         Ok(vlan @ 1..=4094) => reader.port(port, line, &["native_vlan"], |port| {
             port.native_vlan = Some(vlan);
@@ -103,6 +133,11 @@ fn end(reader: &mut Reader, table: Table, row: Option<(String, &Line, String)>) 
     let Some((port, line, list)) = row else {
         return;
     };
+    match table {
+        Table::Modes => return modes(reader, &port, line, &list),
+        Table::Natives => return natives(reader, &port, line, &list),
+        _ => {}
+    }
     let Some(set) = vlans(reader, line, &list) else {
         return;
     };
@@ -116,7 +151,7 @@ fn end(reader: &mut Reader, table: Table, row: Option<(String, &Line, String)>) 
         Table::Forwarding => reader.port(&port, line, &["forwarding_vlans"], |port| {
             port.forwarding_vlans = Some(set.numbers());
         }),
-        Table::Modes | Table::Unknown => {}
+        Table::Modes | Table::Natives | Table::Unknown => {}
     }
 }
 

@@ -2,11 +2,16 @@
 
 use super::super::terminal::Line;
 use super::{Reader, canonical_port_name};
+use std::collections::BTreeMap;
+
+/// Where each port is listed.
+type Listed<'a> = BTreeMap<String, Vec<(u16, &'a Line)>>;
 
 /// Reads the first table; what `show vlan` prints below it (types, MTUs) is passed over.
 pub(super) fn read(reader: &mut Reader, lines: &[Line]) {
     let mut columns = None;
     let mut current = None;
+    let mut listed = Listed::new();
     let mut rows = 0;
     let mut ended = reader.closed;
     for line in lines {
@@ -24,23 +29,29 @@ pub(super) fn read(reader: &mut Reader, lines: &[Line]) {
             continue;
         };
         if text.starts_with(|c: char| c.is_ascii_digit()) {
-            current = row(reader, line, column);
+            current = row(reader, line, column, &mut listed);
             rows += usize::from(current.is_some());
             // The last VLAN that every switch lists.
             ended |= current == Some(1005);
         } else if text.starts_with(' ')
             && let Some(vlan) = current
         {
-            ports(reader, line, text, vlan);
+            ports(&mut listed, line, text, vlan);
         }
     }
+    access(reader, &listed);
     if rows > 0 && ended && !reader.command.partial {
         reader.switch.vlans_complete = true;
     }
 }
 
 /// `100  MGMT                             active    Te1/0/1, Te1/0/4`
-fn row(reader: &mut Reader, line: &Line, column: usize) -> Option<u16> {
+fn row<'a>(
+    reader: &mut Reader,
+    line: &'a Line,
+    column: usize,
+    listed: &mut Listed<'a>,
+) -> Option<u16> {
     let text = line.text.as_str();
     let number = text.split_whitespace().next()?;
     let vlan = number
@@ -59,7 +70,7 @@ fn row(reader: &mut Reader, line: &Line, column: usize) -> Option<u16> {
     reader.switch.vlans.insert(vlan, name.to_owned());
     reader.switch.vlan_status.insert(vlan, status.to_owned());
     ports(
-        reader,
+        listed,
         line,
         rest.trim_start().trim_start_matches(status),
         vlan,
@@ -67,11 +78,20 @@ fn row(reader: &mut Reader, line: &Line, column: usize) -> Option<u16> {
     Some(vlan)
 }
 
-/// Ports listed with a VLAN are its access ports (trunks are not listed).
-fn ports(reader: &mut Reader, line: &Line, list: &str, vlan: u16) {
+fn ports<'a>(listed: &mut Listed<'a>, line: &'a Line, list: &str, vlan: u16) {
     for name in list.split(',').filter_map(canonical_port_name) {
-        reader.port(&name, line, &["access_vlan"], |port| {
-            port.access_vlan = Some(vlan)
-        });
+        listed.entry(name).or_default().push((vlan, line));
+    }
+}
+
+/// A port that is listed once is an access port of that VLAN. One listed more often is not told: it
+/// has a voice VLAN besides (IOS lists no trunks), or is a trunk (NX-OS lists it with each).
+fn access(reader: &mut Reader, listed: &Listed<'_>) {
+    for (name, places) in listed {
+        if let [(vlan, line)] = places[..] {
+            reader.port(name, line, &["access_vlan"], |port| {
+                port.access_vlan = Some(vlan);
+            });
+        }
     }
 }

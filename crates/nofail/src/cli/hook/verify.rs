@@ -30,7 +30,7 @@ pub fn run(args: &VerifyArgs, format: Format) -> anyhow::Result<Exit> {
         Format::Json => wire::print(&verified)?,
         _ => render::hook::verified(&verified)?,
     }
-    Ok(if verified.cause.is_some() {
+    Ok(if verified.cause.is_some() || !verified.also.is_empty() {
         Exit::Found
     } else {
         Exit::Good

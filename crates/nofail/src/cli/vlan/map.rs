@@ -5,6 +5,7 @@ use crate::input::Input;
 use crate::{render, wire};
 use analysis::vlan::map::{Map, map};
 use anyhow::bail;
+use facts::bridge::vid::short;
 use std::collections::BTreeSet;
 
 /// Flags of `nofail vlan map`.
@@ -99,16 +100,25 @@ fn keep(map: &mut Map, only: &str) -> anyhow::Result<()> {
     if !(1..=4094).contains(&vid) {
         bail!("{vid} is no VLAN: they go from 1 to 4094");
     }
+    // For the message, where it is none of them.
+    let mut spoken: BTreeSet<u16> = BTreeSet::new();
     for host in &mut map.hosts {
         for end in &mut host.ends {
             end.paths.retain(|path| {
                 let inside = path.out.iter().chain(&path.back).filter_map(|h| h.vid);
-                path.intended == Some(vid)
-                    || path.lands == Some(vid)
-                    || inside.into_iter().any(|v| v == vid)
+                let of: BTreeSet<u16> = inside.chain(path.intended).chain(path.lands).collect();
+                let wanted = of.contains(&vid);
+                spoken.extend(of);
+                wanted
             });
         }
         host.ends.retain(|e| !e.paths.is_empty());
+    }
+    if map.hosts.iter().all(|host| host.ends.is_empty()) {
+        bail!(
+            "no guest and no host sends or is meant to send in VLAN {vid}; VLANs here: {}",
+            short(&spoken.into_iter().collect::<Vec<_>>())
+        );
     }
     Ok(())
 }

@@ -19,14 +19,14 @@ use std::io::ErrorKind;
 /// Flags of `nofail vlan persist`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Compares the VLANs that the kernel has now with what the network profile restores at the next boot, and
-writes the profile: NetworkManager's keyfiles, systemd-networkd, netplan over networkd (drop-ins beside
-it; netplan itself has no keys for them), interfaces(5) for ifupdown and ifupdown2. The running state is
-not touched; `nofail rollback` takes the files back.
+Compares the VLANs that the kernel has now with what the network profile restores at the next
+boot, and writes the profile: NetworkManager's keyfiles, systemd-networkd, netplan over networkd
+(drop-ins beside it; netplan itself has no keys for them), interfaces(5) for ifupdown and ifupdown2.
+The running state is not touched; `nofail rollback` takes the files back.
 
-With --native guests' definitions are written instead: each interface on a Linux bridge gets the <vlan>
-element that the plan in site.toml says (or, without a plan, what its port has now), so that libvirt
-(11.0.0 or newer) sets it at each start and no hook is needed.
+With --native guests' definitions are written instead: each interface on a Linux bridge gets the
+<vlan> element that the plan in site.toml says (or, without a plan, what its port has now), so that
+libvirt (11.0.0 or newer) sets it at each start and no hook is needed.
 
 Examples:
   nofail vlan persist                   shows what it would write on this host, and asks

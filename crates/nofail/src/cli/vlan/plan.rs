@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 /// Flags of `nofail vlan plan`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Changes nothing. The steps lead from the VLANs that the kernel has to those that site.toml plans, in an
-order in which nobody who can talk now and in the end is cut off in between. With --output each step
-becomes a change file for `nofail net apply`, to be applied and confirmed one after the other.
+Changes nothing. The steps lead from the VLANs that the kernel has to those that site.toml plans, in
+an order in which nobody who can talk now and in the end is cut off in between. With --output each
+step becomes a change file for `nofail net apply`, to be applied and confirmed one after the other.
 
 Examples:
   nofail vlan plan --site site.toml --host kvm-02

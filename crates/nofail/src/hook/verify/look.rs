@@ -44,11 +44,17 @@ pub fn look(root: Option<&Path>, snapshot: &Snapshot, deadline: Duration) -> Loo
     }
     let mut looked = Looked::default();
     if let (None, Some(ours)) = (root, ours) {
-        checks.push(called(ours, deadline));
+        looked.called = Some(called(ours, deadline));
     }
     let selinux = &snapshot.hooks.selinux;
     if !selinux.is_absent() && selinux.known().is_none_or(|mode| mode != "disabled") {
-        looked.denials = Some(log_tail(&base.join("var/log/audit/audit.log")));
+        let file = log_tail(&base.join("var/log/audit/audit.log"));
+        // Without auditd the kernel's records go to its log, and with it to the journal.
+        looked.denials = Some(match file {
+            Err(missing) if root.is_none() => journalled(deadline)
+                .map_err(|reason| format!("{missing}; and the journal: {reason}")),
+            read => read,
+        });
     }
     if root.is_none() {
         looked.guests = guests(snapshot, deadline);
@@ -123,6 +129,30 @@ fn called(script: &HookScript, deadline: Duration) -> Check {
         Ok(_) => Check::Good(format!("called by hand, {} does its work", script.path)),
         Err(error) => Check::Bad(error.to_string()),
     }
+}
+
+/// So many records of the journal are read, the newest.
+const MAX_RECORDS: &str = "--lines=5000";
+
+/// Denials that the kernel told the journal: as records of its audit, or as lines of its log.
+fn journalled(deadline: Duration) -> Result<Vec<avc::Denial>, String> {
+    let args = [
+        "--no-pager",
+        "--quiet",
+        "--output=short-unix",
+        "--grep=avc: +denied",
+        MAX_RECORDS,
+        "_TRANSPORT=audit",
+        "+",
+        "_TRANSPORT=kernel",
+    ];
+    let done = command::run("journalctl", &args, &[], deadline + Duration::from_secs(3))
+        .map_err(|error| error.to_string())?;
+    // 1 is also said where no record fits; only then is nothing written to standard error.
+    if !done.status.success() && !done.stderr.is_empty() {
+        return Err(done.stderr);
+    }
+    Ok(avc::denials(&String::from_utf8_lossy(&done.stdout)))
 }
 
 fn log_tail(path: &Path) -> Result<Vec<avc::Denial>, String> {
@@ -206,10 +236,16 @@ pub fn start_probe(snapshot: &Snapshot) -> Check {
             "a throw-away guest was started, and the hook was called at {}",
             fired.join(", ")
         )),
-        Ok(done) if !done.status.success() => Check::Bad(format!(
-            "a throw-away guest does not start: {}",
-            done.stderr
-        )),
+        Ok(done) if !done.status.success() => {
+            let said = done.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+            let text = format!("a throw-away guest does not start: {said}");
+            // libvirt's "Hook script execution failed"; any other reason says nothing of hooks.
+            if said.to_lowercase().contains("hook") {
+                Check::Bad(text)
+            } else {
+                Check::NotChecked(text)
+            }
+        }
         Ok(_) if ours => {
             Check::Bad("a throw-away guest was started, and the hook was not called".to_owned())
         }

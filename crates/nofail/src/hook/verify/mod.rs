@@ -6,12 +6,13 @@ pub mod look;
 
 use crate::wire::hook::{GuestRow, Verified};
 use avc::Denial;
-use facts::Snapshot;
 use facts::hook::HookScript;
+use facts::{Snapshot, Source};
 use rules::engine::Audit;
 
 /// The rules of area `hook` that explain a silence, the likeliest cause first.
 const CAUSES: &[&str] = &[
+    "hook/misplaced",
     "hook/not-executable",
     "hook/bad-interpreter",
     "hook/syntax-error",
@@ -23,9 +24,15 @@ const CAUSES: &[&str] = &[
     "hook/absent-though-needed",
 ];
 
+/// No cause of silence, since libvirt runs a hook whoever may write it; but who may write it may
+/// have silenced it.
+const OWNER: &str = "hook/writable-by-others";
+
 /// What is ruled out by a rule's silence.
 fn ruled_out_by(rule: &str) -> &'static str {
     match rule {
+        "hook/misplaced" => "no script lies beside the places from which libvirt runs hooks",
+        OWNER => "root alone may write it, and the directories above it",
         "hook/not-executable" => "the execute bit is set",
         "hook/bad-interpreter" => "its interpreter is there, and its first line ends as it should",
         "hook/syntax-error" => "its shell finds no error in it",
@@ -54,6 +61,9 @@ pub enum Check {
 pub struct Looked {
     /// Looks of [`look`], in the order of the chain.
     pub checks: Vec<Check>,
+    /// What came of calling our own script by hand. It shows that something is wrong; what that is,
+    /// the other looks tell better.
+    pub called: Option<Check>,
     /// What SELinux refused lately, concerning hooks; or why that is not known.
     pub denials: Option<Result<Vec<Denial>, String>>,
     /// What the start of a throw-away guest showed.
@@ -79,20 +89,77 @@ pub fn judge(snapshot: &Snapshot, audit: &Audit, looked: Looked) -> Verified {
         .iter()
         .filter(|s| s.hook == "qemu")
         .collect();
-    for check in [there(&qemu), directory(snapshot, &qemu)] {
-        sort(check, &mut verified);
+    let findings = Findings {
+        audit,
+        others: snapshot
+            .hooks
+            .scripts
+            .iter()
+            .chain(&snapshot.hooks.misplaced)
+            .filter(|s| s.hook != "qemu")
+            .map(|s| s.path.as_str())
+            .collect(),
+    };
+    let misplaced = findings.of("hook/misplaced");
+    let unread = snapshot.why_unread(Source::Hooks);
+    if let Some(reason) = unread.filter(|_| qemu.is_empty()) {
+        let text = format!("whether there is a hook: {reason}");
+        sort(Check::NotChecked(text), &mut verified);
+    } else if qemu.is_empty() && !misplaced.iter().any(|c| matches!(c, Check::Bad(_))) {
+        sort(there(&qemu), &mut verified);
+    } else if !qemu.is_empty() {
+        sort(there(&qemu), &mut verified);
+        sort(directory(snapshot, &qemu), &mut verified);
     }
     for check in looked.checks {
         sort(check, &mut verified);
     }
+    // A trace that is younger than every script and its rights: what is wrong with one of them has
+    // not kept the hook from firing.
+    let changed = qemu.iter().filter_map(|s| s.changed_at).max();
+    let last = snapshot
+        .hooks
+        .traces
+        .iter()
+        .filter_map(|t| seconds(&t.at))
+        .max();
+    let fired_as_it_is = matches!((last, changed), (Some(last), Some(changed)) if last > changed);
+    let proved = matches!(looked.probe, Some(Check::Good(_)));
     for rule in CAUSES {
-        if qemu.is_empty() && *rule != "hook/absent-though-needed" {
+        let speaks_of_none = ["hook/misplaced", "hook/absent-though-needed"].contains(rule);
+        if qemu.is_empty() && (unread.is_some() || !speaks_of_none) {
             continue;
         }
-        sort(by_rule(rule, audit), &mut verified);
+        for check in findings.of(rule) {
+            let of_the_file = !rule.starts_with("hook/selinux-");
+            match check {
+                Check::Bad(text) if of_the_file && fired_as_it_is => verified.also.push(text),
+                // A stray file explains nothing where another stands in the right place; that an old
+                // libvirt reads no qemu.d was said above.
+                Check::Bad(text) if *rule == "hook/misplaced" && !qemu.is_empty() => {
+                    verified.also.push(text);
+                }
+                // A daemon that runs it has looked since.
+                Check::Bad(_) if proved && *rule == "hook/newer-than-daemon" => {
+                    verified.ruled_out.push(ruled_out_by(rule).to_owned());
+                }
+                check => sort(check, &mut verified),
+            }
+        }
+    }
+    if !qemu.is_empty() {
+        for check in findings.of(OWNER) {
+            match check {
+                Check::Bad(text) => verified.also.push(text),
+                check => sort(check, &mut verified),
+            }
+        }
+    }
+    if let Some(called) = looked.called {
+        sort(called, &mut verified);
     }
     if let Some(denials) = looked.denials {
-        sort(denied(denials), &mut verified);
+        sort(denied(denials, last.max(changed)), &mut verified);
     }
     for missing in audit.not_checked.iter().filter(|n| n.source != "host") {
         verified
@@ -107,7 +174,7 @@ pub fn judge(snapshot: &Snapshot, audit: &Audit, looked: Looked) -> Verified {
             verified.fires = "yes";
             verified.proof = Some(text);
             // What fires has no cause not to.
-            verified.also = std::mem::take(&mut causes);
+            verified.also.append(&mut causes);
         }
         Some(Check::Bad(text)) => {
             verified.fires = "no";
@@ -188,30 +255,66 @@ fn directory(snapshot: &Snapshot, qemu: &[&HookScript]) -> Check {
     }
 }
 
-fn by_rule(rule: &str, audit: &Audit) -> Check {
-    match audit.findings.iter().find(|f| f.rule == rule) {
-        Some(finding) => Check::Bad(match &finding.fix {
-            Some(fix) => format!("{}; mended by: {fix}", finding.message),
-            None => finding.message.clone(),
-        }),
-        None => match audit.not_checked.iter().find(|n| n.source == rule) {
-            Some(missing) => Check::NotChecked(format!("{rule}: {}", missing.reason)),
-            None => Check::Good(ruled_out_by(rule).to_owned()),
-        },
+/// What the rules found of the qemu hook.
+struct Findings<'a> {
+    audit: &'a Audit,
+    /// Scripts of other hooks.
+    others: Vec<&'a str>,
+}
+
+impl Findings<'_> {
+    /// What a rule says: each of its findings, or what kept it from looking, or that it is silent.
+    fn of(&self, rule: &str) -> Vec<Check> {
+        let ours =
+            |f: &&rules::Finding| f.rule == rule && !self.others.contains(&f.subject.as_str());
+        let found: Vec<Check> = self
+            .audit
+            .findings
+            .iter()
+            .filter(ours)
+            .map(|finding| {
+                Check::Bad(match &finding.fix {
+                    Some(fix) => format!("{}; mended by: {fix}", finding.message),
+                    None => finding.message.clone(),
+                })
+            })
+            .collect();
+        if !found.is_empty() {
+            return found;
+        }
+        let missing = self.audit.not_checked.iter().find(|n| n.source == rule);
+        vec![missing.map_or_else(
+            || Check::Good(ruled_out_by(rule).to_owned()),
+            |missing| Check::NotChecked(format!("{rule}: {}", missing.reason)),
+        )]
     }
 }
 
-fn denied(denials: Result<Vec<Denial>, String>) -> Check {
-    match denials {
-        Ok(denials) => match denials.last() {
-            Some(last) => Check::Bad(format!(
-                "SELinux refused it {} time(s), the last: {last}",
-                denials.len()
-            )),
-            None => Check::Good("SELinux refused nothing that concerns hooks".to_owned()),
-        },
-        Err(reason) => Check::NotChecked(format!("denials of SELinux: {reason}")),
+/// A denial explains a silence only where nothing was changed, and the hook has not fired, since
+/// (`since`, seconds since 1970).
+fn denied(denials: Result<Vec<Denial>, String>, since: Option<i64>) -> Check {
+    let denials = match denials {
+        Ok(denials) => denials,
+        Err(reason) => return Check::NotChecked(format!("denials of SELinux: {reason}")),
+    };
+    let stale = |d: &&Denial| matches!((d.at, since), (Some(at), Some(since)) if at < since);
+    let (old, new): (Vec<&Denial>, Vec<&Denial>) = denials.iter().partition(stale);
+    match (new.last(), old.len()) {
+        (Some(last), _) => Check::Bad(format!(
+            "SELinux refused it {} time(s), the last: {last}",
+            new.len()
+        )),
+        (None, 0) => Check::Good("SELinux refused nothing that concerns hooks".to_owned()),
+        (None, count) => Check::Good(format!(
+            "SELinux refused something that concerns hooks {count} time(s), but nothing since the hook \
+             was last changed or fired"
+        )),
     }
+}
+
+/// Seconds since 1970 of a time in RFC 3339.
+fn seconds(time: &str) -> Option<i64> {
+    time.parse::<jiff::Timestamp>().ok().map(|t| t.as_second())
 }
 
 #[cfg(test)]

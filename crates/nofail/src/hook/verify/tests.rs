@@ -79,6 +79,73 @@ fn one_cause_in_plain_words() {
 }
 
 #[test]
+fn what_may_not_be_read_is_no_cause() {
+    let mut closed = host(None);
+    closed.not_read(Source::Hooks, "/etc/libvirt: permission denied");
+    let verified = verdict(closed, Looked::default());
+    assert_eq!((verified.fires, &verified.cause), ("unknown", &None));
+    let first = &verified.not_checked[0];
+    assert!(first.contains("/etc/libvirt: permission denied"), "{first}");
+    assert!(verified.ruled_out.is_empty(), "{:?}", verified.ruled_out);
+}
+
+#[test]
+fn a_defect_that_a_younger_trace_disproves_is_told_beside_it() {
+    let mut main = script();
+    main.path = "/etc/libvirt/hooks/qemu".to_owned();
+    main.mode = 0o644;
+    let mut snapshot = host(Some(script()));
+    snapshot.hooks.scripts.push(main);
+    snapshot.hooks.scripts[0].uid = 1000;
+    let verified = verdict(snapshot.clone(), Looked::default());
+    assert!(verified.cause.unwrap().contains("qemu is not executable"));
+    snapshot.hooks.traces.push(facts::hook::HookTrace {
+        guest: "bind-01".to_owned(),
+        at: "1970-01-01T00:10:00Z".to_owned(),
+        text: "set".to_owned(),
+    });
+    let verified = verdict(snapshot, Looked::default());
+    assert_eq!((verified.fires, &verified.cause), ("yes", &None));
+    assert_eq!(verified.also.len(), 2, "{:?}", verified.also);
+    assert!(verified.also[1].contains("it belongs to user 1000"));
+}
+
+#[test]
+fn a_stray_file_is_the_cause_only_where_nothing_else_stands() {
+    let mut stray = script();
+    stray.path = "/etc/libvirt/hooks/qemu.sh".to_owned();
+    let mut alone = host(None);
+    alone.hooks.misplaced.push(stray.clone());
+    let cause = verdict(alone, Looked::default()).cause.unwrap();
+    assert!(cause.contains("qemu.sh is no place"), "{cause}");
+    let mut beside = host(Some(script()));
+    beside.hooks.misplaced.push(stray);
+    let verified = verdict(beside, Looked::default());
+    assert_eq!(verified.cause, None);
+    assert!(verified.also[0].contains("qemu.sh"), "{:?}", verified.also);
+}
+
+#[test]
+fn a_denial_before_the_last_change_explains_nothing() {
+    let denial = |at: i64| {
+        let log = format!(
+            "type=AVC msg=audit({at}.1:1): avc:  denied  {{ execute }} for  pid=1 comm=\"x\" \
+             name=\"50-nofail\" scontext=a:b:virtqemud_t:s0 tcontext=a:b:c:s0 tclass=file\n"
+        );
+        let looked = Looked {
+            denials: Some(Ok(avc::denials(&log))),
+            ..Looked::default()
+        };
+        verdict(host(Some(script())), looked)
+    };
+    assert!(denial(600).cause.unwrap().contains("refused it 1 time"));
+    let old = denial(400);
+    assert_eq!(old.cause, None);
+    let said = old.ruled_out.join(" ");
+    assert!(said.contains("nothing since the hook"), "{said}");
+}
+
+#[test]
 fn or_what_was_ruled_out() {
     let verified = verdict(host(Some(script())), Looked::default());
     assert_eq!(verified.cause, None, "{verified:?}");
