@@ -125,6 +125,12 @@ fn native_member(name: &str, world: &World<'_>) -> Option<Member> {
     if !settings.main || settings.masked {
         return None;
     }
+    // A unit of a package that waits for a file which a person would make (systemd's own
+    // var-lib-machines.mount) is not what somebody set up here.
+    let conditional = settings.list("Unit", "ConditionPathExists");
+    if !settings.overrides && conditional.iter().any(|path| path.starts_with("/var/")) {
+        return None;
+    }
     let swap = name.ends_with(".swap");
     let section = if swap { "Swap" } else { "Mount" };
     let source = settings.last(section, "What")?.to_owned();
