@@ -330,12 +330,12 @@ impl<'a> Work<'a> {
     }
 
     /// The one profile that gives an interface its addresses and takes part in the boot; of
-    /// networkd's two files that is the `.network`.
+    /// networkd's two files that is the `.network`, beside netplan's drop-ins netplan's own.
     fn profile_of(&self, name: &str) -> Option<&'a Profile> {
         let named = |p: &&Profile| p.counts() && p.interface.as_deref() == Some(name);
         let all = self.profiles.iter().filter(named);
         // Of equals the first, as `restores` has it: what a stanza's own commands set follows it.
-        all.filter(|p| !p.file.ends_with(".netdev") && p.kind != ProfileKind::Script)
+        all.filter(|p| !p.is_netdev() && !p.is_drop_ins() && p.kind != ProfileKind::Script)
             .rev()
             .max_by_key(|p| p.priority)
     }
