@@ -3,7 +3,7 @@
 //!
 //! Each change has a directory `net/ID` under nofail's state directory: `record.json` (never
 //! changed), `progress.json` (replaced atomically; who moves it holds the record's own lock),
-//! `deadman.json` (the process that watches) and the program itself, so that neither an upgrade
+//! `deadman.json` (the process that watches), `left.json` (profile files as confirmed) and the program itself, so that neither an upgrade
 //! nor a dead NAS takes it away meanwhile.
 
 use super::difference::Scope;
@@ -17,9 +17,10 @@ use crate::origin::Origin;
 use crate::place::replace;
 use crate::plan::Step;
 use crate::root::Root;
+use crate::state::State as FileState;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -451,6 +452,23 @@ impl Handle {
     /// The process that watches, if one ever did.
     pub fn watcher(&self) -> Option<Process> {
         read(&self.dir.join("deadman.json")).ok()
+    }
+
+    /// Keeps what the profile files held when it was confirmed, by path.
+    pub(super) fn keep_left(&self, left: &BTreeMap<String, FileState>) -> Result<(), RecordError> {
+        write(&self.dir.join("left.json"), left)
+    }
+
+    /// What was kept so; nothing where it was confirmed without.
+    pub(super) fn left(&self) -> Result<BTreeMap<String, FileState>, RecordError> {
+        match read(&self.dir.join("left.json")) {
+            Err(RecordError::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Ok(BTreeMap::new())
+            }
+            other => other,
+        }
     }
 
     /// Adds a line to its log. A log that cannot be written stops nothing.
