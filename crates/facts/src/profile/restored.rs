@@ -84,8 +84,7 @@ fn chosen<'a>(profiles: &'a [Profile], interface: &str) -> Vec<&'a Profile> {
     let networkd = || counting().filter(|p| p.kind == ProfileKind::Networkd);
     chosen.extend(networkd().find(|p| named(p) && p.is_netdev()));
     chosen.extend(networkd().find(|p| {
-        !p.is_netdev()
-            && (named(p) || p.matches.iter().any(|pattern| glob(pattern, interface)))
+        !p.is_netdev() && (named(p) || p.matches.iter().any(|pattern| glob(pattern, interface)))
     }));
     for kind in [
         ProfileKind::Netplan,
