@@ -363,7 +363,6 @@ fn what_is_persisted_comes_back_with_ifupdown2() {
 }
 
 #[test]
-#[ignore = "not yet seen to its end: the machine was too busy; root_net_profile shows the files"]
 fn what_is_confirmed_comes_back_with_each_service_and_goes_again() {
     let machine = host();
     for service in [NETWORK_MANAGER, NETWORKD, NETPLAN, IFUPDOWN2] {

@@ -1,5 +1,6 @@
 //! The ends of a change: confirmed, taken back, or watched until one of the two.
 
+use super::site::Here;
 use super::{State, told};
 use crate::cli::{Exit, Format};
 use crate::{render, wire};
@@ -221,7 +222,8 @@ fn why_not_back(
     if args.force {
         return Ok(None);
     }
-    let changed = since::changed(record, handle)
+    let now = super::apply::present(&Here::read(None)?)?;
+    let changed = since::changed(record, handle, &now)
         .with_context(|| format!("what became of the change {} cannot be told", handle.id))?;
     Ok((!changed.is_empty()).then(|| {
         format!(
