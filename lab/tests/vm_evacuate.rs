@@ -176,8 +176,19 @@ fn a_guest_that_is_off_leaves_a_slow_nas_and_one_that_goes_away() {
     // A slow one only takes longer.
     host.nas.slow(Duration::from_millis(10));
     let began = Instant::now();
-    println!("{}", host.nofail(evacuate, 0));
+    // On a terminal a bar tells how far it is; where there is none, nothing does.
+    assert!(!output.stdout.contains("left\r") && !output.stdout.contains("/s,"));
+    host.sh(&format!(
+        "script -qec '/root/nofail {evacuate}' /root/bar.log </dev/null >/dev/null"
+    ));
     println!("from a slow NAS: {:?}", began.elapsed());
+    let bar = host.sh("cat /root/bar.log");
+    let bars: Vec<&str> = bar.split('\r').filter(|l| l.contains(" left")).collect();
+    println!("{} bars, one of them: {:?}", bars.len(), bars[bars.len() / 2]);
+    assert!(
+        bars.iter().any(|l| l.contains("MiB of") && l.contains("/s, ")),
+        "{bars:?}"
+    );
     host.nas.slow(Duration::ZERO);
     host.sh(&format!("qemu-img compare {ORIGINAL}.evacuated {COPY}"));
     assert!(host.definition().contains(COPY));

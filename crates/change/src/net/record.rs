@@ -10,7 +10,7 @@ use super::difference::Scope;
 use super::probe::Probe;
 use super::session::{Connection, Process};
 use super::state::State;
-use crate::error::Error;
+use crate::error::{Error, advice};
 use crate::journal::{self, Status};
 use crate::lock::{self, Lock};
 use crate::origin::Origin;
@@ -35,7 +35,7 @@ pub const SCHEMA: &str = "nofail.net-record/1";
 #[derive(Debug, Error)]
 pub enum RecordError {
     /// A file or directory.
-    #[error("cannot {what} {}", .path.display())]
+    #[error("cannot {what} {}{}", .path.display(), advice(.source))]
     Io {
         /// What was tried.
         what: &'static str,
@@ -311,14 +311,21 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(io("read", &self.dir)(error)),
         };
-        let mut handles: Vec<Handle> = entries
-            .flatten()
-            .filter(|entry| entry.path().join("record.json").is_file())
-            .map(|entry| Handle {
-                id: entry.file_name().to_string_lossy().into_owned(),
-                dir: entry.path(),
-            })
-            .collect();
+        let mut handles = Vec::new();
+        for entry in entries.flatten() {
+            let (dir, record) = (entry.path(), entry.path().join("record.json"));
+            match fs::metadata(&record) {
+                Ok(found) if found.is_file() => handles.push(Handle {
+                    id: entry.file_name().to_string_lossy().into_owned(),
+                    dir,
+                }),
+                // What only root may look into is there all the same.
+                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                    return Err(io("read", &record)(error));
+                }
+                _ => {}
+            }
+        }
         handles.sort_by(|a, b| b.id.cmp(&a.id));
         Ok(handles)
     }
