@@ -184,9 +184,14 @@ fn a_guest_that_is_off_leaves_a_slow_nas_and_one_that_goes_away() {
     println!("from a slow NAS: {:?}", began.elapsed());
     let bar = host.sh("cat /root/bar.log");
     let bars: Vec<&str> = bar.split('\r').filter(|l| l.contains(" left")).collect();
-    println!("{} bars, one of them: {:?}", bars.len(), bars[bars.len() / 2]);
+    println!(
+        "{} bars, one of them: {:?}",
+        bars.len(),
+        bars[bars.len() / 2]
+    );
     assert!(
-        bars.iter().any(|l| l.contains("MiB of") && l.contains("/s, ")),
+        bars.iter()
+            .any(|l| l.contains("MiB of") && l.contains("/s, ")),
         "{bars:?}"
     );
     host.nas.slow(Duration::ZERO);
@@ -234,10 +239,7 @@ fn a_guest_that_runs_leaves_a_nas_that_stutters_and_one_that_goes_away() {
     // It stutters: shorter than the patience, and the move ends well.
     host.nas.slow(Duration::from_millis(10));
     let running = host.machine.start_command(&command).unwrap();
-    host.until(
-        "the block job runs",
-        "virsh blockjob g vda --info | grep -q .",
-    );
+    host.until("the block job runs", "virsh blockjob g vda --bandwidth 1");
     host.nas.hang().unwrap();
     std::thread::sleep(Duration::from_secs(5));
     host.nas.go_on().unwrap();

@@ -412,7 +412,7 @@ fn applied_confirmed_and_taken_back(machine: &Machine, service: &Service) {
     let [first, second] = service.addresses;
     assert!(machine.ok(&address).unwrap().contains(first), "{name}");
     let declared = format!(
-        "[bridges.{b}]\npvid = 101\nuntagged = [101]\ntagged = [11]\naddresses = [\"{second}\"]\n\
+        "[bridges.{b}]\nvlan_filtering = true\npvid = 101\nuntagged = [101]\ntagged = [11]\naddresses = [\"{second}\"]\n\
          [bridges.{b}.ports.{p}]\npvid = 101\nuntagged = [101]\ntagged = [20, 30]\n",
         b = service.bridge,
         p = service.port
@@ -435,7 +435,9 @@ fn applied_confirmed_and_taken_back(machine: &Machine, service: &Service) {
     let new = vlans(machine, service);
     assert_ne!(new, old, "{name}");
     let anew = machine.run(service.anew, Duration::from_secs(60)).unwrap();
-    assert_eq!(vlans(machine, service), new, "{name}: {anew:?}");
+    let made = vlans(machine, service);
+    let texts = machine.ok(&files).unwrap();
+    assert_eq!(made, new, "{name}: {anew:?}\n{texts}");
     let after = machine.ok(&address).unwrap();
     assert!(
         after.contains(second) && !after.contains(first),

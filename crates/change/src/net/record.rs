@@ -3,8 +3,8 @@
 //!
 //! Each change has a directory `net/ID` under nofail's state directory: `record.json` (never
 //! changed), `progress.json` (replaced atomically; who moves it holds the record's own lock),
-//! `deadman.json` (the process that watches), `left.json` (profile files as confirmed) and the program itself, so that neither an upgrade
-//! nor a dead NAS takes it away meanwhile.
+//! `deadman.json` (the process that watches), `left.json` (profile files as confirmed) and the
+//! program itself, so that neither an upgrade nor a dead NAS takes it away meanwhile.
 
 use super::difference::Scope;
 use super::probe::Probe;
