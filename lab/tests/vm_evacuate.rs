@@ -179,7 +179,7 @@ fn a_guest_that_is_off_leaves_a_slow_nas_and_one_that_goes_away() {
     // On a terminal a bar tells how far it is; where there is none, nothing does.
     assert!(!output.stdout.contains("left\r") && !output.stdout.contains("/s,"));
     host.sh(&format!(
-        "script -qec '/root/nofail {evacuate}' /root/bar.log </dev/null >/dev/null"
+        "script -qec 'stty rows 30 cols 100; TERM=xterm /root/nofail {evacuate}' /root/bar.log </dev/null >/dev/null"
     ));
     println!("from a slow NAS: {:?}", began.elapsed());
     let bar = host.sh("cat /root/bar.log");
@@ -187,7 +187,7 @@ fn a_guest_that_is_off_leaves_a_slow_nas_and_one_that_goes_away() {
     println!(
         "{} bars, one of them: {:?}",
         bars.len(),
-        bars[bars.len() / 2]
+        bars.get(bars.len() / 2)
     );
     assert!(
         bars.iter()
