@@ -232,7 +232,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// What to do about the commonest reasons; in front of the system's own words.
-fn advice(error: &io::Error) -> &'static str {
+pub(crate) fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             " (the file system is full: make room first)"

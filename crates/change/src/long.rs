@@ -16,6 +16,8 @@ pub(crate) type Tell<'a> = dyn FnMut(u64, u64) + 'a;
 
 /// How often a block job is looked at.
 const LOOK: Duration = Duration::from_millis(250);
+/// Seconds without progress that a rollback bears at least.
+const LEAST_OF_ROLLBACK: u64 = 90;
 /// One question to libvirt about a job.
 const ASK: u64 = 20;
 
@@ -73,7 +75,13 @@ pub(crate) fn execute(
             },
         }
     };
-    let stall = Duration::from_secs(long.stall);
+    // A rollback that gives up leaves things half done, and some of its commands (a definition) show
+    // no progress: it is never as impatient as somebody may be with a copy.
+    let stall = Duration::from_secs(if heed {
+        long.stall
+    } else {
+        long.stall.max(LEAST_OF_ROLLBACK)
+    });
     match command::run_watched(program, &args, input, stall, &mut look) {
         Ok(done) => succeeded(command, done),
         // A terminal's interrupt reaches the child first.

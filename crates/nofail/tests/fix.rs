@@ -387,3 +387,99 @@ fn the_running_state_is_handed_over_to_net_apply() {
     assert_eq!(guest.untagged.as_deref(), Some(&[100][..]));
     assert_eq!(guest.tagged.as_deref(), Some(&[10, 20][..]));
 }
+
+/// An uplink that fell off its bridge is declared with the VLANs of the plan, or of its profile; not
+/// where that would close a loop, or the interface is another's.
+#[test]
+fn an_uplink_that_fell_off_is_attached_only_where_it_is_the_one_way_out() {
+    let directory = tempfile::tempdir().unwrap();
+    scenario::put(
+        directory.path(),
+        "/etc/NetworkManager/system-connections/up.nmconnection",
+        "[connection]\nid=up\ntype=ethernet\ninterface-name=eno1\ncontroller=br0\n\
+         [bridge-port]\nvlans=7 pvid untagged, 8\n",
+    );
+    scenario::put(
+        directory.path(),
+        "/etc/NetworkManager/system-connections/br0.nmconnection",
+        "[connection]\nid=br0\ntype=bridge\ninterface-name=br0\n\
+         [bridge]\nvlan-filtering=true\nvlan-default-pvid=0\n",
+    );
+    for file in ["up", "br0"] {
+        let path = format!("etc/NetworkManager/system-connections/{file}.nmconnection");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(directory.path().join(path), mode).unwrap();
+    }
+    let own = r#"{"name": "br0", "role": "self", "pvid": 7, "untagged": [7]}"#;
+    let second = r#"{"name": "eno2", "role": "uplink", "pvid": 7, "untagged": [7]}"#;
+    let search = |ports: &str, filtering: bool, device: &str, site: Option<&str>| {
+        let fragment = format!(
+            r#"{{"bridges": [{{"name": "br0", "vlan_filtering": {filtering}, "ports": [{ports}]}}],
+                 "devices": [{device}]}}"#
+        );
+        let bench = Bench {
+            tree: directory.path().to_owned(),
+            fragment: Some(fragment),
+            site: site.map(str::to_owned),
+            name: "host".to_owned(),
+        };
+        let mut found = bench.search(true).unwrap();
+        let about = |l: &change::fix::search::Left| l.rule == "bridge/uplink-not-attached";
+        found.by_hand.retain(about);
+        found.network.retain(about);
+        // What else is declared of the bridge comes beside it.
+        let is_uplink = |piece: &change::fix::running::Piece| match &piece.what {
+            change::fix::running::What::Uplink(_) => true,
+            change::fix::running::What::Entry(entry) => entry.device.as_deref() == Some("eno1"),
+            _ => false,
+        };
+        found.pieces.retain(is_uplink);
+        let files = change::fix::running::files(&found.pieces);
+        let declared = files
+            .first()
+            .map(|(name, text)| change::net::Declared::parse(name, text).unwrap());
+        (found.by_hand, declared)
+    };
+    let free = r#"{"name": "eno1", "kind": "physical"}"#;
+    let plan = "[switches.sw]\n[hosts.host.uplinks]\neno1 = { switch = \"sw\", port = \"1\", bridge = \"br0\" }\n\
+                [bridges.br0]\npvid = 100\ntagged = [10]\n";
+    let (_, declared) = search(own, true, free, Some(plan));
+    let port = &declared.unwrap().bridges["br0"].ports["eno1"];
+    assert_eq!(
+        (port.pvid, port.tagged.as_deref()),
+        (Some(100), Some(&[10][..]))
+    );
+    let (_, declared) = search(own, true, free, None);
+    let port = &declared.unwrap().bridges["br0"].ports["eno1"];
+    assert_eq!(
+        (port.pvid, port.tagged.as_deref()),
+        (Some(7), Some(&[8][..]))
+    );
+    let (_, declared) = search(own, false, free, None);
+    let bridge = &declared.unwrap().bridges["br0"];
+    assert_eq!(bridge.uplinks.as_deref(), Some(&["eno1".to_owned()][..]));
+    assert!(bridge.ports.is_empty());
+    let both = format!("{own}, {second}");
+    for (ports, device, why) in [
+        (both.as_str(), free, "a second one closes a loop"),
+        (
+            own,
+            r#"{"name": "eno9", "kind": "physical"}"#,
+            "without a bridge: eno9",
+        ),
+        (
+            own,
+            r#"{"name": "eno1", "kind": "physical", "controller": "team0"}"#,
+            "belongs to team0",
+        ),
+        (
+            own,
+            r#"{"name": "eno1", "kind": "physical", "addresses": ["10.0.0.2/24"]}"#,
+            "10.0.0.2/24",
+        ),
+    ] {
+        let (by_hand, declared) = search(ports, true, device, None);
+        assert!(declared.is_none(), "{why}: {declared:?}");
+        assert!(by_hand[0].steps[0].contains(why), "{by_hand:#?}");
+    }
+}

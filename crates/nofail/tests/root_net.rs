@@ -353,8 +353,12 @@ fn it_is_confirmed_only_from_a_new_connection() {
         assert!(Instant::now() < end, "it still stands by");
         std::thread::sleep(Duration::from_millis(50));
     }
-    // And long after it can be taken back.
+    // And long after it can be taken back: at the console, and only from what it left.
     let output = net.ssh(&net.nofail("rollback"));
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("--console"), "{said}");
+    let output = net.ssh(&net.nofail("rollback --console"));
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(net.seen(), before);
 }

@@ -143,7 +143,29 @@ fn round(scratch: &Path, directory: &str) {
     assert!(history.contains("nofail net apply (br0)"), "{history}");
     let other = nofail.run(&["rollback", "--yes"]);
     assert_eq!(other.status.code(), Some(2), "{other:?}");
-    let back = nofail.run(&["net", "rollback"]);
+    // Somebody edits the profile since, or the kernel: neither is overwritten unasked.
+    let profile = format!("{directory}/{}", changed[0]);
+    let edited = format!("{text}# edited since\n");
+    std::fs::write(&profile, &edited).unwrap();
+    let refused = nofail.run(&["net", "rollback"]);
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains(&format!("{profile}: edited since")), "{said}");
+    assert!(said.contains("--force"), "{said}");
+    assert_eq!(std::fs::read_to_string(&profile).unwrap(), edited);
+    assert!(addresses().contains("10.77.1.9/24"));
+    std::fs::write(&profile, text).unwrap();
+    sh("ip address add 10.77.2.1/24 dev br0");
+    let refused = nofail.run(&["net", "rollback"]);
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        said.contains("br0: addresses [10.77.1.9/24], now [10.77.1.9/24, 10.77.2.1/24]"),
+        "{said}"
+    );
+    assert!(addresses().contains("10.77.2.1/24"));
+    std::fs::write(&profile, &edited).unwrap();
+    let back = nofail.run(&["net", "rollback", "--force"]);
     assert_eq!(back.status.code(), Some(0), "{back:?}");
     assert_eq!(texts(directory), before);
     assert!(addresses().contains("10.77.0.2/24") && !addresses().contains("10.77.1.9"));

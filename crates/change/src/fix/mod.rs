@@ -5,6 +5,7 @@
 //! **To add one**: a function `fn(&Case) -> Remedy` in the family's file, a line in [`REMEDIES`],
 //! and a case in `tests.rs`.
 
+mod attach;
 mod autostart;
 mod cdrom;
 mod domain;
@@ -72,6 +73,7 @@ pub const REMEDIES: &[(&str, Mend)] = &[
     ("bridge/not-persistent", profile::vlans),
     ("bridge/profile-ignored", profile::readable),
     ("bridge/pvid-differs-from-plan", running::as_planned),
+    ("bridge/uplink-not-attached", attach::uplink),
     ("bridge/vlan-missing-on-uplink", running::missing_vlan),
     ("fstab/circular-name-resolution", name::address),
     ("fstab/device-timeout-ignored", fstab::device_timeout),

@@ -26,6 +26,8 @@ pub enum What {
     DefaultPvid(u16),
     /// VLANs of a port, or of the bridge's own entry.
     Entry(Entry),
+    /// Its uplink, with the VLANs that the kernel gives a new port.
+    Uplink(String),
 }
 
 /// New ports get no VLAN of their own.
@@ -95,7 +97,7 @@ pub(super) fn as_planned(case: &Case<'_>) -> Remedy {
 }
 
 /// A port's entry as site.toml plans it; `None` where it plans none. What it says no word of stays.
-fn planned(case: &Case<'_>, bridge: &Bridge, port: &Port) -> Option<Entry> {
+pub(super) fn planned(case: &Case<'_>, bridge: &Bridge, port: &Port) -> Option<Entry> {
     let plan = case.estate.bridge_plan(&case.host.host, &bridge.name)?;
     let mut entry = entry(port);
     let (pvid, tagged) = match port.role {
@@ -124,7 +126,7 @@ fn planned(case: &Case<'_>, bridge: &Bridge, port: &Port) -> Option<Entry> {
     Some(entry)
 }
 
-fn entry(port: &Port) -> Entry {
+pub(super) fn entry(port: &Port) -> Entry {
     Entry {
         device: (port.role != Role::Own).then(|| port.name.clone()),
         pvid: port.pvid,
@@ -143,11 +145,17 @@ fn piece(bridge: &Bridge, entry: Entry) -> Remedy {
 /// The change files: a name and a text for each bridge. Of what several findings say of one port
 /// all VLANs are taken.
 pub fn files(pieces: &[Piece]) -> Vec<(String, String)> {
-    type Whole = (bool, Option<u16>, BTreeMap<Option<String>, Entry>);
-    let mut bridges: BTreeMap<&str, Whole> = BTreeMap::new();
+    type Whole<'a> = (
+        bool,
+        Option<u16>,
+        Option<&'a str>,
+        BTreeMap<Option<String>, Entry>,
+    );
+    let mut bridges: BTreeMap<&str, Whole<'_>> = BTreeMap::new();
     for piece in pieces {
-        let (filtering, default, entries) = bridges.entry(&piece.bridge).or_default();
+        let (filtering, default, uplink, entries) = bridges.entry(&piece.bridge).or_default();
         match &piece.what {
+            What::Uplink(name) => *uplink = Some(name),
             What::Filtering => *filtering = true,
             What::DefaultPvid(pvid) => *default = Some(*pvid),
             What::Entry(entry) => {
@@ -163,13 +171,13 @@ pub fn files(pieces: &[Piece]) -> Vec<(String, String)> {
         }
     }
     let mut files = Vec::new();
-    for (bridge, (filtering, default, entries)) in bridges {
+    for (bridge, (filtering, default, uplink, entries)) in bridges {
         let mut text = format!(
             "# What `nofail fix` found wrong in the running state of {bridge}.\n\
              # Hand it over: nofail net apply THIS-FILE --confirm 60s\n"
         );
         let own = entries.get(&None);
-        if filtering || default.is_some() || own.is_some() {
+        if filtering || default.is_some() || uplink.is_some() || own.is_some() {
             let _ = write!(text, "\n[bridges.{}]\n", key(bridge));
         }
         if filtering {
@@ -177,6 +185,9 @@ pub fn files(pieces: &[Piece]) -> Vec<(String, String)> {
         }
         if let Some(pvid) = default {
             let _ = writeln!(text, "default_pvid = {pvid}");
+        }
+        if let Some(uplink) = uplink {
+            let _ = writeln!(text, "uplinks = [{}]", toml::Value::from(uplink));
         }
         if let Some(own) = own {
             text.push_str(&own.lines());

@@ -5,7 +5,8 @@
 //! [`gate`] (whether they may run). At the edge: [`read`] reads the kernel over netlink, [`record`]
 //! keeps old state and progress on disk, [`run`] runs commands and restores, [`deadman`] is the
 //! process that restores whatever becomes of the one that applied, [`probe`] asks whether the way
-//! is still there, [`session`] tells one connection from another, [`persist`] writes the profile.
+//! is still there, [`session`] tells one connection from another, [`persist`] writes the profile,
+//! [`since`] tells what others changed after it.
 //!
 //! Going back is the same computation as going there: the difference between what the kernel has
 //! *now* and what was recorded. So it can be done from any point, by anybody, any number of times.
@@ -23,6 +24,7 @@ pub mod read;
 pub mod record;
 pub mod run;
 pub mod session;
+pub mod since;
 pub mod state;
 pub mod target;
 

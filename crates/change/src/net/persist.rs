@@ -149,6 +149,16 @@ impl<'a> Work<'a> {
             }
             return;
         };
+        if !wanted.filtering && !restored.vlan_filtering {
+            let old = self.before.devices.get(name);
+            if old.is_some_and(|old| old.vlans != device.vlans) {
+                self.writing.notes.push(format!(
+                    "{bridge} does not filter by VLAN: what is set for {name} has no effect, and is not \
+                     written; say vlan_filtering = true if it is to"
+                ));
+            }
+            return;
+        }
         let entry = restored.vlans.pvid == wanted.pvid
             && restored.vlans.untagged == wanted.untagged
             && restored.vlans.tagged == wanted.tagged;
@@ -330,12 +340,12 @@ impl<'a> Work<'a> {
     }
 
     /// The one profile that gives an interface its addresses and takes part in the boot; of
-    /// networkd's two files that is the `.network`.
+    /// networkd's two files that is the `.network`, beside netplan's drop-ins netplan's own.
     fn profile_of(&self, name: &str) -> Option<&'a Profile> {
         let named = |p: &&Profile| p.counts() && p.interface.as_deref() == Some(name);
         let all = self.profiles.iter().filter(named);
         // Of equals the first, as `restores` has it: what a stanza's own commands set follows it.
-        all.filter(|p| !p.file.ends_with(".netdev") && p.kind != ProfileKind::Script)
+        all.filter(|p| !p.is_netdev() && !p.is_drop_ins() && p.kind != ProfileKind::Script)
             .rev()
             .max_by_key(|p| p.priority)
     }
@@ -746,6 +756,29 @@ mod tests {
         round(&[("/etc/network/interfaces", text)], |texts| {
             ifupdown::parse("/etc/network/interfaces", &texts["/etc/network/interfaces"]).unwrap()
         });
+    }
+
+    #[test]
+    fn vlans_of_a_bridge_that_does_not_filter_are_told_and_not_written() {
+        let devices: BTreeSet<String> = ["br0", "eno1"].map(str::to_owned).into();
+        let plain = |pvid| {
+            let mut state = state(pvid, &[], "10.0.0.2/24");
+            let settings = state.devices.get_mut("br0").unwrap().bridge.as_mut();
+            settings.unwrap().vlan_filtering = false;
+            state
+        };
+        let text =
+            "auto br0\niface br0 inet static\n    address 10.0.0.2/24\n    bridge-ports eno1\n";
+        let profiles = ifupdown::parse("/etc/network/interfaces", text).unwrap();
+        let host = Host {
+            read: &|_| Some(text.to_owned()),
+            nmcli: false,
+        };
+        let done = writing(&profiles, &plain(1), &plain(100), &devices, &host);
+        assert!(done.is_empty(), "{done:?}");
+        assert!(done.notes[0].contains("br0 does not filter"), "{done:?}");
+        let same = writing(&profiles, &plain(1), &plain(1), &devices, &host);
+        assert_eq!(same.notes, Vec::<String>::new());
     }
 
     #[test]

@@ -3,23 +3,24 @@
 //!
 //! Each change has a directory `net/ID` under nofail's state directory: `record.json` (never
 //! changed), `progress.json` (replaced atomically; who moves it holds the record's own lock),
-//! `deadman.json` (the process that watches) and the program itself, so that neither an upgrade
-//! nor a dead NAS takes it away meanwhile.
+//! `deadman.json` (the process that watches), `left.json` (profile files as confirmed) and the
+//! program itself, so that neither an upgrade nor a dead NAS takes it away meanwhile.
 
 use super::difference::Scope;
 use super::probe::Probe;
 use super::session::{Connection, Process};
 use super::state::State;
-use crate::error::Error;
+use crate::error::{Error, advice};
 use crate::journal::{self, Status};
 use crate::lock::{self, Lock};
 use crate::origin::Origin;
 use crate::place::replace;
 use crate::plan::Step;
 use crate::root::Root;
+use crate::state::State as FileState;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -34,7 +35,7 @@ pub const SCHEMA: &str = "nofail.net-record/1";
 #[derive(Debug, Error)]
 pub enum RecordError {
     /// A file or directory.
-    #[error("cannot {what} {}", .path.display())]
+    #[error("cannot {what} {}{}", .path.display(), advice(.source))]
     Io {
         /// What was tried.
         what: &'static str,
@@ -310,14 +311,21 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(io("read", &self.dir)(error)),
         };
-        let mut handles: Vec<Handle> = entries
-            .flatten()
-            .filter(|entry| entry.path().join("record.json").is_file())
-            .map(|entry| Handle {
-                id: entry.file_name().to_string_lossy().into_owned(),
-                dir: entry.path(),
-            })
-            .collect();
+        let mut handles = Vec::new();
+        for entry in entries.flatten() {
+            let (dir, record) = (entry.path(), entry.path().join("record.json"));
+            match fs::metadata(&record) {
+                Ok(found) if found.is_file() => handles.push(Handle {
+                    id: entry.file_name().to_string_lossy().into_owned(),
+                    dir,
+                }),
+                // What only root may look into is there all the same.
+                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                    return Err(io("read", &record)(error));
+                }
+                _ => {}
+            }
+        }
         handles.sort_by(|a, b| b.id.cmp(&a.id));
         Ok(handles)
     }
@@ -451,6 +459,23 @@ impl Handle {
     /// The process that watches, if one ever did.
     pub fn watcher(&self) -> Option<Process> {
         read(&self.dir.join("deadman.json")).ok()
+    }
+
+    /// Keeps what the profile files held when it was confirmed, by path.
+    pub(super) fn keep_left(&self, left: &BTreeMap<String, FileState>) -> Result<(), RecordError> {
+        write(&self.dir.join("left.json"), left)
+    }
+
+    /// What was kept so; nothing where it was confirmed without.
+    pub(super) fn left(&self) -> Result<BTreeMap<String, FileState>, RecordError> {
+        match read(&self.dir.join("left.json")) {
+            Err(RecordError::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Ok(BTreeMap::new())
+            }
+            other => other,
+        }
     }
 
     /// Adds a line to its log. A log that cannot be written stops nothing.

@@ -118,4 +118,16 @@ impl Profile {
     pub fn counts(&self) -> bool {
         self.autoconnect && !self.volatile && self.ignored.is_none() && self.active != Some(false)
     }
+
+    /// Whether it is only drop-ins, for a file that netplan generates at each boot: its file is
+    /// then their directory, `10-netplan-br0.netdev.d`.
+    pub fn is_drop_ins(&self) -> bool {
+        self.kind == ProfileKind::Networkd && self.file.ends_with(".d")
+    }
+
+    /// Whether it makes a device for networkd, as systemd.netdev(5) has it, or is drop-ins to that.
+    pub fn is_netdev(&self) -> bool {
+        let file = self.file.strip_suffix(".d").unwrap_or(&self.file);
+        self.kind == ProfileKind::Networkd && file.ends_with(".netdev")
+    }
 }

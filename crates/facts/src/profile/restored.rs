@@ -82,10 +82,9 @@ fn chosen<'a>(profiles: &'a [Profile], interface: &str) -> Vec<&'a Profile> {
     chosen.extend(best);
     // networkd takes the netdev, and the first .network file that matches.
     let networkd = || counting().filter(|p| p.kind == ProfileKind::Networkd);
-    chosen.extend(networkd().find(|p| named(p) && p.file.ends_with(".netdev")));
+    chosen.extend(networkd().find(|p| named(p) && p.is_netdev()));
     chosen.extend(networkd().find(|p| {
-        !p.file.ends_with(".netdev")
-            && (named(p) || p.matches.iter().any(|pattern| glob(pattern, interface)))
+        !p.is_netdev() && (named(p) || p.matches.iter().any(|pattern| glob(pattern, interface)))
     }));
     for kind in [
         ProfileKind::Netplan,

@@ -2,7 +2,8 @@
 
 use crate::{Check, Finding, Host, Remedy, Report, Rule, Severity};
 use facts::bridge::{Bridge, Role};
-use facts::{Evidence, Source};
+use facts::{Evidence, Snapshot, Source};
+use model::Estate;
 use std::collections::BTreeMap;
 
 /// See [`DOC`].
@@ -10,7 +11,7 @@ pub const RULE: Rule = Rule {
     id: "bridge/uplink-not-attached",
     summary: "the uplink that site.toml or the profile names is not a port of its bridge",
     needs: &[Source::Bridges],
-    remedy: Remedy::Shown,
+    remedy: Remedy::Unsafe,
     doc: DOC,
     check: Check::Host(check),
 };
@@ -35,8 +36,11 @@ The ports of the bridge from the kernel; the uplink in site.toml; the profile's 
     vnet1   UNKNOWN
 
 ## Remedy
-`nmcli connection up PROFILE` (or the like) from the console; if the interface has another name now,
-put the new one into profile and site.toml.
+`nofail fix bridge/uplink-not-attached` declares it for `nofail net apply`, which attaches it with the
+VLANs of site.toml or of its profile and takes it back unless confirmed. Not so where the bridge has
+another uplink (two of them without a bond or spanning tree are a loop), where the interface has
+addresses of its own, or is not there under this name: then put the present name into profile and
+site.toml, or from the console `nmcli connection up PROFILE` (or the like).
 
 ## When to ignore it
 An uplink that is unplugged for the time being: take it out of site.toml's `uplinks`.
@@ -45,21 +49,22 @@ An uplink that is unplugged for the time being: take it out of site.toml's `upli
 nm-settings(5), `connection.controller`; systemd.net-naming-scheme(7).
 ";
 
-fn check(host: &Host<'_>, report: &mut Report) {
+/// The uplinks that a host's bridges should have, by bridge and interface, and what says so.
+pub fn expected(estate: &Estate, snapshot: &Snapshot) -> BTreeMap<(String, String), Evidence> {
     let mut expected: BTreeMap<(String, String), Evidence> = BTreeMap::new();
-    let site = host.estate.site.as_ref();
+    let site = estate.site.as_ref();
     let uplinks = site
-        .and_then(|s| s.hosts.get(host.name()))
+        .and_then(|s| s.hosts.get(&snapshot.host))
         .map(|h| &h.uplinks);
     for (interface, uplink) in uplinks.into_iter().flatten() {
-        let table = format!("{}.uplinks.{interface}", host.name());
+        let table = format!("{}.uplinks.{interface}", snapshot.host);
         if let Some(bridge) = &uplink.bridge
-            && let Some(evidence) = host.estate.site_evidence("hosts", &table, Some("bridge"))
+            && let Some(evidence) = estate.site_evidence("hosts", &table, Some("bridge"))
         {
             expected.insert((bridge.clone(), interface.clone()), evidence);
         }
     }
-    for profile in host.snapshot.profiles.iter().filter(|p| p.counts()) {
+    for profile in snapshot.profiles.iter().filter(|p| p.counts()) {
         if let (Some(controller), Some(interface)) = (&profile.controller, &profile.interface) {
             let evidence = Evidence::line(
                 &profile.file,
@@ -71,7 +76,11 @@ fn check(host: &Host<'_>, report: &mut Report) {
                 .or_insert(evidence);
         }
     }
-    for ((name, interface), evidence) in expected {
+    expected
+}
+
+fn check(host: &Host<'_>, report: &mut Report) {
+    for ((name, interface), evidence) in expected(host.estate, host.snapshot) {
         // A controller that is no bridge here (a bond, a bridge by its UUID) is not judged; a
         // bridge that is missing as a whole cannot be told from one that is not used.
         let Some(bridge) = host.snapshot.bridges.iter().find(|b| b.name == name) else {

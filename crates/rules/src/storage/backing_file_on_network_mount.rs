@@ -37,9 +37,11 @@ that cannot be read is told under *not checked*.
     backing file: /mnt/nas/vms/templates/debian-12.qcow2
 
 ## Remedy
-`qemu-img rebase -b ''` (guest shut off) or `virsh blockpull GUEST DISK --wait` (guest running)
-copies the missing blocks into the overlay and drops the backing file. Unsafe for a machine to do
-unasked: it reads the whole backing file and needs its space locally.
+`nofail evacuate GUEST --to DIR|POOL`, with the guest off or running, to another local directory than
+the image's: copies the disk with its whole chain into one image that rests on nothing, and has a
+way back. By hand, in place and without one: `qemu-img rebase -b ''` (guest shut off) or `virsh
+blockpull GUEST DISK --wait` (guest running). Unsafe for a machine to do unasked: it reads the whole
+backing file and needs its space locally.
 
 ## When to ignore it
 As for `storage/guest-disk-on-network-mount`: an export listed under `guest_disks_allowed`.
@@ -135,8 +137,8 @@ fn report_file(
         .evidence_if(header)
         .evidence(place.evidence)
         .fix(format!(
-            "virsh blockpull {name} {} --wait (while it runs), which takes the blocks into the \
-             local image",
+            "nofail evacuate {name} --to DIR, a local directory other than the image's; or in place and \
+             without a way back: virsh blockpull {name} {} --wait (while it runs)",
             disk.target
         )),
     );

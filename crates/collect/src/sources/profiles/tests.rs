@@ -152,7 +152,13 @@ fn netplan_with_a_dropin_for_what_it_generates() {
     write(
         root,
         "/etc/systemd/network/10-netplan-br0.netdev.d/vlan.conf",
-        "[Bridge]\nVLANFiltering=yes\n",
+        "[Bridge]\nVLANFiltering=yes\nDefaultPVID=none\n",
+    );
+    // The bridge's own entry stands beside its settings.
+    write(
+        root,
+        "/etc/systemd/network/10-netplan-br0.network.d/vlan.conf",
+        "[BridgeVLAN]\nPVID=100\nEgressUntagged=100\n",
     );
     write(
         root,
@@ -167,9 +173,10 @@ fn netplan_with_a_dropin_for_what_it_generates() {
     let snapshot = read(root);
     assert_eq!(snapshot.unread, []);
     let own = restores(&snapshot.profiles, "br0", None).unwrap();
-    assert!(own.vlan_filtering);
+    assert_eq!((own.vlan_filtering, own.default_pvid), (true, 0));
+    assert_eq!((own.vlans.pvid, own.vlans.untagged), (Some(100), vec![100]));
     let up = restores(&snapshot.profiles, "br0", Some("eno1")).unwrap();
-    assert_eq!(up.vlans.tagged, [10, 11]);
+    assert_eq!((up.vlans.pvid, up.vlans.tagged), (None, vec![10, 11]));
 }
 
 #[test]

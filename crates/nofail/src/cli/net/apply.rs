@@ -196,7 +196,7 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
 }
 
 /// The kernel's state, with the guests' names at their ports.
-fn present(here: &Here) -> anyhow::Result<Network> {
+pub(super) fn present(here: &Here) -> anyhow::Result<Network> {
     let mut state = read::state(runner::DEADLINE)?;
     for (name, device) in &mut state.devices {
         if let Some(guest) = here.guest_of(name) {

@@ -1,15 +1,38 @@
 //! The ends of a change: confirmed, taken back, or watched until one of the two.
 
+use super::site::Here;
 use super::{State, told};
 use crate::cli::{Exit, Format};
 use crate::{render, wire};
 use anyhow::{Context, bail};
-use change::net::record::{Handle, Phase, Progress};
+use change::net::record::{Handle, Phase, Progress, Record};
 use change::net::session::{Connection, boot_id, seconds_since_boot};
-use change::net::{deadman, persist, read, run as runner};
+use change::net::{deadman, persist, read, run as runner, since};
 use std::time::{Duration, Instant};
 
-/// Flags of `rollback` and `status`.
+/// Flags of `nofail net rollback`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A change that waits for its confirmation is taken back at once. One that was confirmed is taken back
+only while profile and kernel are as it left them: what others changed since would be lost, so that
+it is listed and --force is asked for. Nothing stands by meanwhile: over SSH it takes --console.
+
+Exit code: 0 taken back or nothing to take back, 2 not (wholly) taken back, 3 refused.")]
+pub struct RollbackArgs {
+    /// Which change; the unfinished one, else the last.
+    pub id: Option<String>,
+    /// Also where profile or kernel was changed by someone else since; that change is lost.
+    #[arg(long)]
+    pub force: bool,
+    /// I sit at the console (or have it open), and can mend what taking back cuts.
+    #[arg(long)]
+    pub console: bool,
+    /// Where the records lie.
+    #[command(flatten)]
+    pub state: State,
+}
+
+/// Flags of `status`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Which change; the unfinished one, else the last.
@@ -75,7 +98,9 @@ pub fn confirm(args: &ConfirmArgs, format: Format) -> anyhow::Result<Exit> {
     }
     handle.advance(&[Phase::Waiting], Phase::Confirming, None)?;
     let written = persist::write(&record, &handle).map_err(|e| change::error::chain(&e));
-    let checked = written.and_then(|()| in_profile(&handle));
+    let checked = written
+        .and_then(|()| in_profile(&handle))
+        .and_then(|()| since::keep(&record, &handle).map_err(|e| change::error::chain(&e)));
     if let Err(why) = checked {
         handle.advance(
             &[Phase::Confirming],
@@ -145,7 +170,7 @@ fn settled(handle: &Handle, patience: Duration) -> anyhow::Result<Progress> {
 ///
 /// # Errors
 /// The old state is not wholly back.
-pub fn rollback(args: &Args, format: Format) -> anyhow::Result<Exit> {
+pub fn rollback(args: &RollbackArgs, format: Format) -> anyhow::Result<Exit> {
     let Some(handle) = args.state.store().pick(args.id.as_deref())? else {
         render::print("there is no change to take back\n")?;
         return Ok(Exit::Good);
@@ -168,10 +193,46 @@ pub fn rollback(args: &Args, format: Format) -> anyhow::Result<Exit> {
                 .map_err(anyhow::Error::from)
         })
         .transpose()?;
+    if progress.phase == Phase::Confirmed
+        && let Some(why) = why_not_back(args, &handle, &record)?
+    {
+        eprintln!("nofail: {why}");
+        return Ok(Exit::Unsafe);
+    }
     deadman::restore_until(&handle, &record, Duration::from_secs(10))
         .with_context(|| format!("the change {} is not wholly taken back", handle.id))?;
     show(&handle, Phase::Restored, None, format)?;
     Ok(Exit::Good)
+}
+
+/// Why a confirmed change is not taken back as things are, and what to do.
+fn why_not_back(
+    args: &RollbackArgs,
+    handle: &Handle,
+    record: &Record,
+) -> anyhow::Result<Option<String>> {
+    let variable = std::env::var("SSH_CONNECTION").ok();
+    if !args.console && Connection::current(variable.as_deref()).is_ssh() {
+        return Ok(Some(format!(
+            "the change {} was confirmed, and nothing would stand by while it is taken back over SSH:\n  \
+             declare the old state and `nofail net apply` it, or sit at the console and say --console",
+            handle.id
+        )));
+    }
+    if args.force {
+        return Ok(None);
+    }
+    let now = super::apply::present(&Here::read(None)?)?;
+    let changed = since::changed(record, handle, &now)
+        .with_context(|| format!("what became of the change {} cannot be told", handle.id))?;
+    Ok((!changed.is_empty()).then(|| {
+        format!(
+            "since the change {id} was confirmed, others changed what it left:\n  {}\n  \
+             taking it back would lose that; where that is meant: nofail net rollback {id} --force",
+            changed.join("\n  "),
+            id = handle.id
+        )
+    }))
 }
 
 /// `nofail net status`.

@@ -29,7 +29,7 @@ pub enum Command {
     /// Confirm a change, from a new connection; then its profile is written.
     Confirm(end::ConfirmArgs),
     /// Take a change back: now, or long after.
-    Rollback(end::Args),
+    Rollback(end::RollbackArgs),
     /// How far the last change is, and what was done.
     Status(end::Args),
     /// The process that takes a change back unless it is confirmed.
