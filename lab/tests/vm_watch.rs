@@ -124,6 +124,7 @@ fn the_shipped_unit_sees_a_nas_hang_forget_and_vanish_and_mounts_again() {
     let gone = event(&host, "mount.unmounted", "/mnt/nas", well);
     let well = event(&host, "mount.healthy", "/mnt/nas", gone);
 
+    let well = with_a_guest_there(&host, well);
     other_states(&host, &nas, well);
 
     // A unit fails; the journal and the file of lines have it too.
@@ -144,6 +145,32 @@ fn the_shipped_unit_sees_a_nas_hang_forget_and_vanish_and_mounts_again() {
     event(&host, "daemon.started", "nofail", last - 1);
     host.ok("systemctl stop nofail-watch").unwrap();
     event(&host, "daemon.stopped", "nofail", 0);
+}
+
+/// Where a guest has its disk there, the mount is left alone and that is told, unless the policy is "force".
+fn with_a_guest_there(host: &Machine, well: i64) -> i64 {
+    let guest = "<domain type='kvm'><name>g</name><devices><disk type='file' device='disk'>\
+                 <source file='/mnt/nas/disk.qcow2'/><target dev='vda' bus='virtio'/></disk></devices></domain>";
+    host.ok("mkdir -p /etc/libvirt/qemu").unwrap();
+    host.put("/etc/libvirt/qemu/g.xml", guest.as_bytes())
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(8));
+    host.ok("umount /mnt/nas").unwrap();
+    let refused = event(host, "mount.remount-refused", "/mnt/nas", well);
+    std::thread::sleep(Duration::from_secs(8));
+    host.ok("! mountpoint -q /mnt/nas").unwrap();
+    let policy = |from: &str, to: &str| {
+        host.ok(&format!(
+            "sed -i 's/^remount = \"{from}\"/remount = \"{to}\"/' /etc/nofail/watch.toml && systemctl restart nofail-watch"
+        ))
+        .unwrap();
+    };
+    policy("when-unused", "force");
+    let well = event(host, "mount.healthy", "/mnt/nas", refused);
+    host.ok("mountpoint -q /mnt/nas && rm /etc/libvirt/qemu/g.xml")
+        .unwrap();
+    policy("force", "when-unused");
+    well
 }
 
 /// What else may be wrong with a mount whose server answers.
