@@ -9,6 +9,7 @@
 )]
 
 use collect::command::{output, run};
+use facts::block::Damage;
 use facts::block::superblock::{Image, PartitionTable, Signature, partition_table, probe};
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt;
@@ -189,6 +190,39 @@ fn the_first_70_kib_are_enough_for_the_common_ones() {
 }
 
 /// An md superblock by hand (making a real array needs the kernel's md driver); blkid judges it.
+/// As the kernel and e2fsck leave them: errors noted in the superblock, and the root directory's inode cleared.
+#[test]
+fn damage_of_ext_file_systems() {
+    let dir = tempfile::tempdir().unwrap();
+    for (number, (mkfs, commands, damage)) in [
+        ("mkfs.ext4|-q|IMG", "", None),
+        ("mkfs.ext2|-q|-b|1024|IMG", "", None),
+        ("mkfs.ext4|-q|-O|^64bit|IMG", "", None),
+        ("mkfs.ext4|-q|IMG", "ssv state 2\n", Some(Damage::Errors)),
+        ("mkfs.ext4|-q|IMG", "clri <2>\n", Some(Damage::NoRoot)),
+        (
+            "mkfs.ext3|-q|-I|128|IMG",
+            "clri <2>\n",
+            Some(Damage::NoRoot),
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = dir.path().join(number.to_string());
+        assert!(make(&path, 16 << 20, mkfs));
+        let script = path.with_extension("debugfs");
+        std::fs::write(&script, commands).unwrap();
+        let done = std::process::Command::new("/usr/sbin/debugfs")
+            .args(["-w", "-f"])
+            .args([&script, &path])
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+        assert_eq!(signatures(&path)[0].damage, damage, "{mkfs} {commands}");
+    }
+}
+
 #[test]
 fn members_of_md_arrays() {
     let dir = tempfile::tempdir().unwrap();

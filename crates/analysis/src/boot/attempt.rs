@@ -1,6 +1,7 @@
 //! What becomes of one attempt to mount, to find a device, or to switch swap on.
 
-use facts::{Known, Snapshot, Source, block::BlockDevice};
+use facts::block::{BlockDevice, Damage};
+use facts::{Known, Snapshot, Source};
 
 use super::conditions::{Conditions, Reach, servers};
 use super::plan::{Kind, UnitPlan};
@@ -113,6 +114,20 @@ pub(super) fn find_device(plan: &UnitPlan, source: &str, world: &World<'_>) -> A
     Attempt::fails(limit, format!("there is no device {source}"))
 }
 
+/// The check before a mount: it fails where it cannot repair by itself, and with it the mount that requires it
+/// (fsck(8), status 4; systemd-fsck@.service(8)).
+pub(super) fn check(plan: &UnitPlan, source: &str, world: &World<'_>) -> Attempt {
+    match device(world.snapshot, &plan.what).and_then(|device| device.damage) {
+        Some(Damage::NoRoot) => Attempt::fails(
+            0.0,
+            format!(
+                "the file system on {source} is damaged (it has no root directory), and its check does not repair that by itself"
+            ),
+        ),
+        _ => Attempt::ok(""),
+    }
+}
+
 /// What an attempt may look at.
 #[derive(Clone, Copy)]
 pub(super) struct World<'a> {
@@ -203,7 +218,21 @@ fn local(plan: &UnitPlan, source: &str, world: &World<'_>) -> Attempt {
         &plan.fstype
     };
     if fits(wanted, real) {
-        Attempt::ok("")
+        match device.damage {
+            None => Attempt::ok(""),
+            Some(Damage::NoRoot) => Attempt::fails(
+                0.0,
+                format!("the file system on {source} is damaged: it has no root directory"),
+            ),
+            Some(Damage::Errors) => Attempt::ok("").assuming(format!(
+                "assumed that the file system on {source}, which records errors, mounts; {}",
+                if plan.fsck.is_some() {
+                    "should its check not repair it by itself, the mount fails"
+                } else {
+                    "no check is made at boot (last field of its line)"
+                }
+            )),
+        }
     } else {
         Attempt::fails(
             0.0,

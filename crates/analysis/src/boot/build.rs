@@ -490,6 +490,8 @@ fn add(graph: &mut Graph, member: &Member, points: &Points<'_>, world: &World<'_
             graph.requires(check, device);
             graph.after(check, device);
             graph.after(check, "local-fs-pre.target");
+            let node = graph.unit(check);
+            node.attempt = Some(attempt::check(plan, &member.source, world));
         }
     }
     if let Some(parent) = path::parent(&plan.mount_point) {

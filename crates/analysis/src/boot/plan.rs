@@ -504,6 +504,7 @@ fn mount_unit(plan: &mut UnitPlan, fields: &Fields, host: &Host) {
         format!("50-order-systemd-{service}@.service.conf").len() + stem
     };
     if host.version >= 257
+        && own_target
         && ordered
             .iter()
             .any(|(is, service)| *is && name(service) > 255)

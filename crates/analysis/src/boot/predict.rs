@@ -408,9 +408,13 @@ impl Run {
     /// another that failed, only its job fails (`Dependency failed for …`), and not the unit.
     fn any_unit_failed(&self) -> bool {
         self.members.iter().any(|member| {
-            let unit = member.plan.unit.as_ref();
-            unit.and_then(|name| self.ends.get(name))
-                .is_some_and(|end| !end.ok && end.at.is_finite() && end.blame.as_ref() == unit)
+            let units = [member.plan.unit.as_ref(), member.plan.fsck.as_ref()];
+            units.into_iter().flatten().any(|unit| {
+                let end = self.ends.get(unit);
+                end.is_some_and(|end| {
+                    !end.ok && end.at.is_finite() && end.blame.as_ref() == Some(unit)
+                })
+            })
         })
     }
 
@@ -581,6 +585,7 @@ impl Run {
                 };
                 format!("{}; {limit}", attempt(blame))
             }
+            Some(blame) if plan.fsck.as_deref() == Some(blame) => attempt(blame),
             Some(blame) => format!("it needs {blame}, which fails"),
             None => "its dependencies fail".into(),
         };

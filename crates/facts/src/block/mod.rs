@@ -49,10 +49,24 @@ pub struct BlockDevice {
     pub kind: String,
     /// For md and LVM: `clean`, `degraded`, `inactive`, …; `None` where there is no such state.
     pub state: Option<String>,
+    /// What is known to be wrong with the file system on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damage: Option<Damage>,
     /// Devices it is made of.
     pub parents: Vec<String>,
     /// Where this was read: `udev`, `blkid`, `superblock`.
     pub read_from: String,
+}
+
+/// What is wrong with a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Damage {
+    /// The kernel met errors in it and wrote that down: it is checked in full before the next mount, and
+    /// most often repaired.
+    Errors,
+    /// It has no root directory: it does not mount, and no check repairs that by itself.
+    NoRoot,
 }
 
 /// One line of `/etc/crypttab`, see crypttab(5).

@@ -86,6 +86,11 @@ fn from_sysfs(reader: &dyn HostReader, name: &str) -> Option<BlockDevice> {
     } else if name.starts_with("sr") {
         device.kind = "rom".to_owned();
     }
+    // Of a mounted ext4 the kernel counts the errors that it met since the last check; no device is read.
+    let errors = reader.text(&format!("/sys/fs/ext4/{name}/errors_count"));
+    if errors.is_ok_and(|count| count.trim() != "0") {
+        device.damage = Some(facts::block::Damage::Errors);
+    }
     if let Some(mapped) = file("dm/name") {
         device.links.push(format!("/dev/mapper/{mapped}"));
     }

@@ -225,6 +225,7 @@ fn fill(device: &mut BlockDevice, image: &Image<'_>) {
     if let [one] = found.as_slice() {
         device.uuid.clone_from(&one.uuid);
         device.label.clone_from(&one.label);
+        device.damage = one.damage;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Linux's own file systems and swap. Offsets from the headers that define each format
 //! (fs/*/ in the kernel's source, `struct …_super_block`).
 
+use super::Damage;
 use super::{Image, Probe, Signature, le16, le32, text, utf16, uuid};
 
 pub(super) const ALL: &[Probe] = &[
@@ -31,11 +32,38 @@ fn ext(image: &Image<'_>) -> Option<Signature> {
     } else {
         "ext2"
     };
-    Some(Signature::with(
-        fstype,
-        uuid(&block[0x68..0x78]),
-        text(&block[0x78..0x88]),
-    ))
+    Some(Signature {
+        damage: ext_damage(image, &block),
+        ..Signature::with(fstype, uuid(&block[0x68..0x78]), text(&block[0x78..0x88]))
+    })
+}
+
+/// What the superblock of an ext2, 3 or 4 says of errors, and whether inode 2 is a directory
+/// (Documentation/filesystems/ext4 in the kernel's source: super.rst, group_descr.rst, inodes.rst).
+/// Where a block cannot be read nothing is said of it.
+fn ext_damage(image: &Image<'_>, block: &[u8]) -> Option<Damage> {
+    let root = || {
+        let block_size = 1024_u64.checked_shl(le32(block, 0x18)?)?;
+        let table = (u64::from(le32(block, 0x14)?) + 1).checked_mul(block_size)?;
+        let wide = le32(block, 0x60)? & 0x80 != 0 && le16(block, 0xfe)? >= 64;
+        let descriptor = image.at(table, if wide { 64 } else { 32 })?;
+        let high = if wide { le32(&descriptor, 0x28)? } else { 0 };
+        let inodes =
+            (u64::from(high) << 32 | u64::from(le32(&descriptor, 0x8)?)).checked_mul(block_size)?;
+        let revision = le32(block, 0x4c)?;
+        let size = if revision == 0 {
+            128
+        } else {
+            u64::from(le16(block, 0x58)?)
+        };
+        le16(&image.at(inodes.checked_add(size)?, 2)?, 0)
+    };
+    // Meta block groups have their descriptors elsewhere.
+    let meta = le32(block, 0x60)? & 0x10 != 0;
+    if !meta && root().is_some_and(|mode| mode & 0xf000 != 0x4000) {
+        return Some(Damage::NoRoot);
+    }
+    (le16(block, 0x3a)? & 0x2 != 0).then_some(Damage::Errors)
 }
 
 fn xfs(image: &Image<'_>) -> Option<Signature> {

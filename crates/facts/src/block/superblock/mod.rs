@@ -9,6 +9,8 @@ mod disk;
 mod linux;
 mod microsoft;
 
+use super::Damage;
+
 pub use disk::{Partition, PartitionTable, partition_table};
 
 /// Random access to bytes, given by whoever can read: a slice, a file in a tree, a probe child.
@@ -50,6 +52,8 @@ pub struct Signature {
     pub uuid: Option<String>,
     /// Label.
     pub label: Option<String>,
+    /// What is wrong with it, as far as its first blocks tell.
+    pub damage: Option<Damage>,
 }
 
 impl Signature {
@@ -58,6 +62,7 @@ impl Signature {
             fstype,
             uuid: None,
             label: None,
+            damage: None,
         }
     }
 
@@ -66,6 +71,7 @@ impl Signature {
             fstype,
             uuid,
             label: label.filter(|l| !l.is_empty()),
+            damage: None,
         }
     }
 }
