@@ -498,17 +498,13 @@ fn mount_unit(plan: &mut UnitPlan, fields: &Fields, host: &Host) {
             plan.fstype.as_str(),
             "ext2" | "ext3" | "ext4" | "reiserfs" | "jfs" | "f2fs"
         );
-    let ordered = [(growfs, "growfs"), (quota, "quotacheck")];
-    let name = |service: &str| {
-        let stem = unit.len() - ".mount".len();
-        format!("50-order-systemd-{service}@.service.conf").len() + stem
-    };
-    if host.version >= 257
-        && own_target
-        && ordered
-            .iter()
-            .any(|(is, service)| *is && name(service) > 255)
-    {
+    let services = [(growfs, "growfs"), (quota, "quotacheck")];
+    let too_long = services.iter().any(|(is, service)| {
+        let name = format!("systemd-{service}@.service").len() + unit.len() - ".mount".len();
+        let drop_in = name + "50-order-.conf".len();
+        *is && (name > 255 || own_target && drop_in > 255)
+    });
+    if host.version >= 257 && too_long {
         plan.no_unit = Some(NoUnit::GivesUp(
             "the mount point is too long for x-systemd.growfs or the check of its quotas".into(),
         ));
