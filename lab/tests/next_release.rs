@@ -4,7 +4,11 @@
 //! Needs root and NOFAIL_STATIC. The kernel is this machine's, without VLAN filtering: libvirt takes and
 //! keeps the `<vlan>`, no guest is started with it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail the test"
+)]
 
 use std::time::Duration;
 
@@ -31,9 +35,8 @@ virsh define /run/guest.xml
 "#;
 
 fn in_the_next_release(script: &str) -> String {
-    let nofail = std::env::var("NOFAIL_STATIC").unwrap_or_else(|_| {
-        panic!("NOFAIL_STATIC has to name a static build of nofail: ./test makes one")
-    });
+    let nofail =
+        std::env::var("NOFAIL_STATIC").expect("NOFAIL_STATIC names a static nofail, see ./test");
     let root = lab::next::root().unwrap();
     let script = format!(
         "{OVERLAY}\nmkdir -p \"$own/root/usr/local/bin\"\n\
