@@ -213,12 +213,8 @@ fn damage_of_ext_file_systems() {
         assert!(make(&path, 16 << 20, mkfs));
         let script = path.with_extension("debugfs");
         std::fs::write(&script, commands).unwrap();
-        let done = std::process::Command::new("/usr/sbin/debugfs")
-            .args(["-w", "-f"])
-            .args([&script, &path])
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{done:?}");
+        let (commands_in, image) = (script.to_str().unwrap(), path.to_str().unwrap());
+        output("debugfs", &["-w", "-f", commands_in, image], DEADLINE).unwrap();
         assert_eq!(signatures(&path)[0].damage, damage, "{mkfs} {commands}");
     }
 }
