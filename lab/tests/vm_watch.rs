@@ -142,7 +142,16 @@ fn the_shipped_unit_sees_a_nas_hang_forget_and_vanish_and_mounts_again() {
     host.ok("systemctl kill -s KILL --kill-whom=main nofail-watch")
         .unwrap();
     let last: i64 = before.trim().parse().unwrap();
-    event(&host, "daemon.started", "nofail", last - 1);
+    let again = event(&host, "daemon.started", "nofail", last - 1);
+    // Stopped dead: the manager's watchdog ends it and starts it again.
+    host.ok("mkdir -p /run/systemd/system/nofail-watch.service.d && printf '[Service]\\nWatchdogSec=15\\n' > /run/systemd/system/nofail-watch.service.d/soon.conf && systemctl daemon-reload && systemctl restart nofail-watch")
+        .unwrap();
+    let again = event(&host, "daemon.started", "nofail", again);
+    host.ok("kill -STOP $(systemctl show -P MainPID nofail-watch)")
+        .unwrap();
+    event(&host, "daemon.started", "nofail", again);
+    host.ok("journalctl --no-pager -u nofail-watch | grep -q 'Watchdog timeout'")
+        .unwrap();
     host.ok("systemctl stop nofail-watch").unwrap();
     event(&host, "daemon.stopped", "nofail", 0);
 }
