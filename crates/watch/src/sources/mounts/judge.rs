@@ -18,6 +18,8 @@ pub(super) struct Memory {
     pub beneath: u64,
     /// How often it was mounted again since it was last well.
     pub remounts: u32,
+    /// Whether it was told since it was last well that it is not mounted again for guests' sake.
+    pub refused: bool,
 }
 
 /// What one look gave.
@@ -137,6 +139,7 @@ pub(super) fn judge(memory: &mut Memory, seen: &Seen, slow_limit: u64, used: boo
         return verdict;
     }
     memory.remounts = 0;
+    memory.refused = false;
     memory.slow = if health.milliseconds > slow_limit {
         (memory.slow + 1).min(2)
     } else {

@@ -39,7 +39,6 @@ pub(super) fn consider(
     if policy == Remount::Never || !can_cure(seen) || memory.remounts >= TRIES {
         return;
     }
-    memory.remounts += 1;
     let refuse = |why: String| {
         context.tell(
             context
@@ -48,19 +47,27 @@ pub(super) fn consider(
         );
     };
     if policy == Remount::WhenUnused && !used.is_empty() {
-        // Said once: the fourth try is never made.
-        memory.remounts = TRIES;
+        // Said once; no try is spent, since the guest may go, or the policy change.
+        if std::mem::replace(&mut memory.refused, true) {
+            return;
+        }
         refuse(format!(
             "not mounted again: disks of {} lie there (remount = \"force\" would)",
             used.join(", ")
         ));
         return;
     }
+    memory.remounts += 1;
     let Some(unit) = unit_from_path(target, ".mount") else {
         refuse("not mounted again: its path makes no unit name".to_owned());
         return;
     };
-    let line = format!("systemctl --no-block restart {unit}");
+    // A job that still runs goes on with `start`; `restart` would cut a slow mount off.
+    let verb = match seen {
+        Seen::Unmounted { .. } => "start",
+        _ => "restart",
+    };
+    let line = format!("systemctl --no-block {verb} {unit}");
     let event = context.event(
         "mounts",
         Kind::MountRemounting,
@@ -68,7 +75,7 @@ pub(super) fn consider(
         format!("is mounted again: {line}"),
     );
     context.tell(event.evidence(seen.evidence()));
-    if let Err(error) = command::output("systemctl", &["--no-block", "restart", &unit], DEADLINE) {
+    if let Err(error) = command::output("systemctl", &["--no-block", verb, &unit], DEADLINE) {
         let event = context.event(
             "mounts",
             Kind::MountRemountRefused,
