@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::graph::Graph;
+use crate::connected;
 
 /// Orders tried for a graph of up to [`SMALL`] jobs; [`FEW`] beyond.
 const TRIES: u64 = 400;
@@ -143,10 +144,11 @@ pub(super) fn left_out(
         let gone = order.named(&order.drop(at, &mut vec![false; order.names.len()]));
         graph.jobs.retain(|job| !gone.contains(job));
     }
-    match Order::of(&graph, anchor).knots().first() {
+    let order = Order::of(&graph, anchor);
+    match order.knots().first() {
         Some(knot) => Err(format!(
             "a circle is left: {}",
-            Order::of(&graph, anchor).shortest(knot).join(" after ")
+            order.shortest(knot).join(" after ")
         )),
         None => Ok(&all - &graph.jobs),
     }
@@ -192,28 +194,12 @@ impl<'g> Order<'g> {
         jobs.iter().map(|at| self.names[*at].clone()).collect()
     }
 
-    /// The sets of jobs that all wait for each other (strongly connected; Kosaraju and Sharir, 1981).
+    /// The sets of jobs that all wait for each other.
     fn knots(&self) -> Vec<Vec<usize>> {
-        let mut previous = vec![Vec::new(); self.next.len()];
-        for (at, others) in self.next.iter().enumerate() {
-            for other in others {
-                previous[*other].push(at);
-            }
-        }
-        let mut ended = Vec::new();
-        let mut seen = vec![false; self.next.len()];
-        for start in 0..self.next.len() {
-            collect(start, &self.next, &mut seen, &mut ended);
-        }
-        let mut seen = vec![false; self.next.len()];
-        let mut knots = Vec::new();
-        for start in ended.into_iter().rev() {
-            let mut knot = Vec::new();
-            collect(start, &previous, &mut seen, &mut knot);
-            if knot.len() > 1 || knot.iter().any(|at| self.next[*at].contains(at)) {
-                knots.push(knot);
-            }
-        }
+        let mut knots = connected::parts(0..self.next.len(), |at| self.next[at].clone());
+        knots.retain(|knot| knot.len() > 1 || self.next[knot[0]].contains(&knot[0]));
+        // The earliest jobs first.
+        knots.reverse();
         knots
     }
 
@@ -279,28 +265,6 @@ impl<'g> Order<'g> {
             }
         }
         dropped
-    }
-}
-
-/// What can be reached from `start` and was not seen, each after all that it leads to.
-fn collect(start: usize, next: &[Vec<usize>], seen: &mut [bool], ended: &mut Vec<usize>) {
-    if std::mem::replace(&mut seen[start], true) {
-        return;
-    }
-    let mut path = vec![(start, 0)];
-    while let Some((at, number)) = path.last_mut() {
-        match next[*at].get(*number) {
-            Some(other) => {
-                *number += 1;
-                if !std::mem::replace(&mut seen[*other], true) {
-                    path.push((*other, 0));
-                }
-            }
-            None => {
-                ended.push(*at);
-                path.pop();
-            }
-        }
     }
 }
 

@@ -203,15 +203,7 @@ pub fn predict(snapshot: &Snapshot, conditions: &Conditions) -> Boot {
 
 /// The circles in the order of the mounts alone, for who has the plan of fstab already.
 pub fn cycles(snapshot: &Snapshot, plans: &[UnitPlan]) -> Vec<Cycle> {
-    let conditions = Conditions::default();
-    let world = World {
-        snapshot,
-        conditions: &conditions,
-    };
-    let network = NetworkService::of(snapshot);
-    let members = build::members(plans.to_vec(), sources(snapshot), &world);
-    let graph = build::graph(&members, &world, network, daemon(snapshot));
-    let circles = order::circles(&graph, ANCHOR);
+    let circles = Transaction::planned(snapshot, plans.to_vec()).circles;
     circles.told(circles.ways.first())
 }
 
@@ -225,12 +217,15 @@ pub struct Transaction {
 impl Transaction {
     /// The one of the host that `snapshot` was taken from.
     pub fn of(snapshot: &Snapshot) -> Self {
+        Self::planned(snapshot, plan(&snapshot.fstab, &Host::of(snapshot)))
+    }
+
+    fn planned(snapshot: &Snapshot, plans: Vec<UnitPlan>) -> Self {
         let conditions = Conditions::default();
         let world = World {
             snapshot,
             conditions: &conditions,
         };
-        let plans = plan(&snapshot.fstab, &Host::of(snapshot));
         let members = build::members(plans, sources(snapshot), &world);
         let network = NetworkService::of(snapshot);
         let graph = build::graph(&members, &world, network, daemon(snapshot));

@@ -3,7 +3,7 @@
 
 use super::attempt::World;
 use super::order::{Circles, Way};
-use super::predict::{Boot, MountResult, Otherwise, Outcome, Run};
+use super::predict::{Boot, MountResult, Otherwise, Run};
 
 /// More ends than these are not told.
 const MAX_TOLD: usize = 8;
@@ -11,14 +11,11 @@ const MAX_TOLD: usize = 8;
 /// Ways that come to the same for outcome and mounts.
 struct End {
     boot: Boot,
+    /// Unit and end of every mount and swap.
+    results: Vec<(String, MountResult)>,
     run: Run,
     dropped: Vec<String>,
     times: u64,
-}
-
-/// What a person would call the same end.
-fn signature(boot: &Boot) -> (Outcome, u64, Vec<(String, MountResult)>) {
-    (boot.outcome, boot.delay_seconds, results(boot))
 }
 
 /// Unit and end of every mount and swap.
@@ -40,11 +37,17 @@ pub(super) fn most_frequent(
     for way in &circles.ways {
         let run = run(way);
         let boot = run.boot(circles, Some(way), world);
-        let new = signature(&boot);
-        match ends.iter_mut().find(|end| signature(&end.boot) == new) {
+        let results = results(&boot);
+        // What a person would call the same end.
+        let same = |end: &&mut End| {
+            (end.boot.outcome, end.boot.delay_seconds) == (boot.outcome, boot.delay_seconds)
+                && end.results == results
+        };
+        match ends.iter_mut().find(same) {
             Some(end) => end.times += way.times,
             None => ends.push(End {
                 boot,
+                results,
                 run,
                 dropped: way
                     .dropped
@@ -64,7 +67,13 @@ pub(super) fn most_frequent(
     });
     let tried: u64 = ends.iter().map(|end| end.times).sum();
     let mut ends = ends.into_iter();
-    let Some(End { mut boot, run, .. }) = ends.next() else {
+    let Some(End {
+        mut boot,
+        results: usual,
+        run,
+        ..
+    }) = ends.next()
+    else {
         // There is a way for each circle.
         let nothing = run(&Way {
             dropped: Vec::new(),
@@ -72,14 +81,14 @@ pub(super) fn most_frequent(
         });
         return (nothing.boot(circles, None, world), nothing);
     };
-    let usual = results(&boot);
     boot.otherwise = ends
         .take(MAX_TOLD)
         .map(|end| Otherwise {
             outcome: end.boot.outcome,
             delay_seconds: end.boot.delay_seconds,
             dropped: end.dropped,
-            mounts: results(&end.boot)
+            mounts: end
+                .results
                 .into_iter()
                 .filter(|result| !usual.contains(result))
                 .collect(),

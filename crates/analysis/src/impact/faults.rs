@@ -7,6 +7,7 @@
 //! failed" or from "nothing has come up": a monotone function reaches its fixed point by then.
 
 use super::rise::in_time;
+use crate::connected;
 use crate::cutsets::{Arg, EventId, FaultTree, GateId, Op};
 use model::graph::{Graph, Index, Regime};
 use std::collections::{HashMap, HashSet};
@@ -35,7 +36,8 @@ pub struct Assume {
 
 /// Builds the fault tree of `top`. In a cold start a person starts what does not start itself.
 pub fn faults(graph: &Graph, top: Index, regime: Regime, assume: &Assume) -> Faults {
-    let mut parts = components(graph, top, regime, assume);
+    let members = |index: Index| needs(graph, index, regime, assume);
+    let mut parts = connected::parts([top], members);
     let mut build = Build {
         graph,
         regime,
@@ -155,72 +157,4 @@ impl Build<'_> {
         }
         self.done.extend(round);
     }
-}
-
-/// Strongly connected parts of all that `top` needs, those that need nothing of the others
-/// first (Tarjan's algorithm, without recursion).
-fn components(graph: &Graph, top: Index, regime: Regime, assume: &Assume) -> Vec<Vec<Index>> {
-    struct Frame {
-        index: Index,
-        members: Vec<Index>,
-        next: usize,
-    }
-    let needs = |index: Index| needs(graph, index, regime, assume);
-    let mut order: HashMap<Index, usize> = HashMap::new();
-    let mut low: HashMap<Index, usize> = HashMap::new();
-    let mut on_stack: Vec<Index> = Vec::new();
-    let mut is_on: HashMap<Index, bool> = HashMap::new();
-    let mut parts = Vec::new();
-    let mut frames = vec![Frame {
-        index: top,
-        members: needs(top),
-        next: 0,
-    }];
-    order.insert(top, 0);
-    low.insert(top, 0);
-    on_stack.push(top);
-    is_on.insert(top, true);
-    while let Some(frame) = frames.last_mut() {
-        if let Some(&member) = frame.members.get(frame.next) {
-            frame.next += 1;
-            let of = frame.index;
-            if let Some(&seen) = order.get(&member) {
-                if is_on.get(&member) == Some(&true) {
-                    let lowest = low.get(&of).copied().unwrap_or(seen).min(seen);
-                    low.insert(of, lowest);
-                }
-            } else {
-                let number = order.len();
-                order.insert(member, number);
-                low.insert(member, number);
-                on_stack.push(member);
-                is_on.insert(member, true);
-                frames.push(Frame {
-                    index: member,
-                    members: needs(member),
-                    next: 0,
-                });
-            }
-            continue;
-        }
-        let index = frame.index;
-        frames.pop();
-        let lowest = low.get(&index).copied().unwrap_or(0);
-        if let Some(above) = frames.last() {
-            let merged = low.get(&above.index).copied().unwrap_or(lowest).min(lowest);
-            low.insert(above.index, merged);
-        }
-        if order.get(&index) == Some(&lowest) {
-            let mut part = Vec::new();
-            while let Some(member) = on_stack.pop() {
-                is_on.insert(member, false);
-                part.push(member);
-                if member == index {
-                    break;
-                }
-            }
-            parts.push(part);
-        }
-    }
-    parts
 }
