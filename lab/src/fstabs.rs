@@ -104,9 +104,12 @@ pub fn case(seed: u64, index: u64, reachable: (&str, &str), place: Place) -> Cas
     let mut on_server: Vec<String> = Vec::new();
     // Each disk is mounted at most once, but for duplicates that are meant.
     let mut free: Vec<usize> = (0..DISKS.len()).collect();
+    // And so is the image: of two mount(8) that make a loop device of one file at the same time,
+    // either may find the other's device just going.
+    let mut image_is_taken = false;
     let lines = 1 + random.below(4);
     for _ in 0..lines {
-        let line = match place {
+        let mut line = match place {
             Place::Machine => line(
                 &mut random,
                 &mut case,
@@ -116,6 +119,10 @@ pub fn case(seed: u64, index: u64, reachable: (&str, &str), place: Place) -> Cas
             ),
             Place::Container => container_line(&mut random, &mut targets),
         };
+        if image_is_taken {
+            line = line.replace(IMAGE, NO_IMAGE);
+        }
+        image_is_taken |= line.starts_with(IMAGE);
         if random.chance(8) {
             case.fstab.push_str("# a comment\n\n");
         }

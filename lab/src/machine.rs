@@ -136,7 +136,9 @@ impl Machine {
             clock,
             resume,
         };
+        let told = Told::new("(starting QEMU)");
         let qemu = Qemu::start(dir.path(), &boot)?;
+        drop(told);
         Ok(Self {
             qemu: Mutex::new(qemu),
             agent: Mutex::new(None),
@@ -154,6 +156,7 @@ impl Machine {
     /// # Errors
     /// Where the agent does not answer in time; the console's last lines are in the error.
     pub fn await_agent(&self, limit: Duration) -> Result<()> {
+        let _told = Told::new("(waiting for the agent)");
         // QEMU's socket has one visitor at a time.
         *lock(&self.agent) = None;
         loop {
@@ -209,6 +212,7 @@ impl Machine {
     /// Where it does not end within `limit` (it is killed then) or the machine is gone; an exit
     /// status other than 0 is no error.
     pub fn run(&self, command: &str, limit: Duration) -> Result<Output> {
+        let _told = Told::new(command);
         let deadline = Instant::now() + limit;
         let running = self.start_command(command)?;
         self.with_agent(|agent| agent.wait(running, deadline))
@@ -253,6 +257,7 @@ impl Machine {
     /// # Errors
     /// Where it does not end in time or the machine is gone.
     pub fn wait(&self, running: Running, limit: Duration) -> Result<Output> {
+        let _told = Told::new("(waiting for a command)");
         self.with_agent(|agent| agent.wait(running, Instant::now() + limit))
     }
 
@@ -261,6 +266,8 @@ impl Machine {
     /// # Errors
     /// Where it cannot be written within a minute.
     pub fn put(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let what = format!("put {path}, {} bytes", bytes.len());
+        let _told = Told::new(&what);
         let deadline = Instant::now() + Duration::from_secs(60);
         self.with_agent(|agent| agent.put(path, bytes, deadline))
     }
@@ -270,6 +277,8 @@ impl Machine {
     /// # Errors
     /// Where it is not there or cannot be read within a minute.
     pub fn get(&self, path: &str) -> Result<Vec<u8>> {
+        let what = format!("get {path}");
+        let _told = Told::new(&what);
         let deadline = Instant::now() + Duration::from_secs(60);
         self.with_agent(|agent| agent.get(path, deadline))
     }
@@ -405,6 +414,27 @@ impl Machine {
         ask(agent
             .as_mut()
             .context("the machine is off or still boots")?)
+    }
+}
+
+/// Tells on standard error, which the test runner shows of a test that fails, what was done in a
+/// machine and how long it took.
+struct Told<'a> {
+    what: &'a str,
+    since: Instant,
+}
+
+impl<'a> Told<'a> {
+    fn new(what: &'a str) -> Self {
+        let since = Instant::now();
+        Self { what, since }
+    }
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        let took = self.since.elapsed().as_secs_f64();
+        eprintln!("lab: {took:6.2} s  {}", self.what);
     }
 }
 

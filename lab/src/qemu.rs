@@ -14,7 +14,7 @@ use crate::tools;
 
 /// The kernel's command line: predictable `ethN`, messages of systemd on the serial console.
 const COMMAND_LINE: &str = "root=/dev/vda rw console=ttyS0 quiet mitigations=off net.ifnames=0 \
-     systemd.show_status=1 systemd.log_color=0 random.trust_cpu=on no_timer_check tsc=reliable";
+     systemd.show_status=1 systemd.log_color=0 random.trust_cpu=on no_timer_check tsc=reliable norandmaps";
 
 /// Free places for network cards put in later.
 pub const CARD_SLOTS: usize = 3;
@@ -59,7 +59,7 @@ impl Clock {
     /// emulating AVX and five levels of page tables costs a tenth more.
     fn processor(self) -> &'static str {
         match self {
-            Self::Host => "max",
+            Self::Host => "Nehalem,+rdrand",
             Self::Counted => "Nehalem,+rdrand",
         }
     }
@@ -67,7 +67,7 @@ impl Clock {
     /// QEMU's options: accelerator and processors.
     fn options(self) -> Vec<String> {
         let options: &[&str] = match self {
-            Self::Host => &["-accel", "tcg,thread=multi", "-smp", "2"],
+            Self::Host => &["-accel", "tcg,thread=multi", "-smp", "1"],
             Self::Counted => &[
                 "-accel",
                 "tcg,thread=single",

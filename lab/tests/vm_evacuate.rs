@@ -34,7 +34,10 @@ fn writer() -> Vec<u8> {
     let object = dir.path().join("w.o").display().to_string();
     let binary = dir.path().join("w.bin").display().to_string();
     for (program, args) in [
-        ("as", vec!["--32", "-o", &object, source]),
+        (
+            "as",
+            vec!["--32", "--defsym", "REST=1", "-o", &object, source],
+        ),
         (
             "objcopy",
             vec!["-O", "binary", "-j", ".text", &object, &binary],

@@ -19,7 +19,7 @@ const NOFAIL: &str = "/root/nofail";
 const RUN: Duration = Duration::from_secs(120);
 
 /// Waits for the power button, then powers itself off through ACPI (see crates/nofail/tests/guests).
-const BUTTON: &[u8] = b"\xBA\x02\x06\xB8\x00\x01\xEF\xBA\x00\x06\xED\xF6\xC4\x01\x74\xFA\xBA\x04\x06\xB8\x00\x20\xEF\xF4\xEB\xFD";
+const BUTTON: &[u8] = b"\xBA\x02\x06\xB8\x00\x01\xEF\xBA\x00\x06\xB0\xFF\xE6\xA1\xFB\xF4\xED\xF6\xC4\x01\x74\xF8\xBA\x04\x06\xB8\x00\x20\xEF\xF4\xEB\xFD";
 
 const GUEST: &str = "<domain type='qemu'><name>bind-01</name><memory unit='MiB'>32</memory>\
 <os><type arch='x86_64' machine='q35'>hvm</type></os><features><acpi/></features><devices>\

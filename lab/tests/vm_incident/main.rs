@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use lab::cold::ROOT_LINE;
-use lab::{Lab, Machine};
+use lab::{Machine, Variant};
 use serde_json::Value;
 
 /// Time for one run of nofail in an emulated machine beside another busy one.
@@ -44,8 +44,8 @@ fn nofail_static() -> PathBuf {
 }
 
 /// A machine with nofail in it.
-fn host(name: &str) -> Machine {
-    let machine = Lab::host().unwrap();
+fn host(variant: Variant, name: &str) -> Machine {
+    let machine = Machine::resume(variant).unwrap();
     machine
         .put(NOFAIL, &std::fs::read(nofail_static()).unwrap())
         .unwrap();

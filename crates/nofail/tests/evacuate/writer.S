@@ -2,7 +2,8 @@
 # was read and found to hold n - 128 throughout. When it starts it checks what it finds there: each
 # sector one number throughout, none missing of the last 128; then it clears them and goes on counting
 # from there. What it found stands in sector 1: "OK!!", n and where it began, or "BAD!", upon which it
-# halts. Loaded by the firmware at 0x7c00; 16 bits, BIOS disk services.
+# halts. With REST defined it sleeps after every eighth write until the timer ticks (18 times a second),
+# so that it leaves the processor to others. Loaded by the firmware at 0x7c00; 16 bits, BIOS disk services.
     .code16
     .intel_syntax noprefix
     .set base, 0x7c00
@@ -77,6 +78,10 @@ again:
     jnz next
     mov eax, 0x21214b4f
     call status
+.ifdef REST
+    sti
+    hlt
+.endif
     jmp next
 whole:
     mov di, buffer

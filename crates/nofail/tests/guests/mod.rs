@@ -96,9 +96,10 @@ impl Program {
         match self {
             // mov dx,0x604; mov ax,0x2000; out dx,ax; hlt; jmp -3
             Self::PowersOff => b"\xBA\x04\x06\xB8\x00\x20\xEF\xF4\xEB\xFD",
-            // mov dx,0x602; mov ax,0x100; out dx,ax; mov dx,0x600; l: in ax,dx; test ah,1; jz l; …
+            // mov dx,0x602; mov ax,0x100; out dx,ax; mov dx,0x600; mov al,0xff; out 0xa1,al: no interrupt from
+            // the button; l: sti; hlt; in ax,dx; test ah,1; jz l; …
             Self::WaitsForButton => {
-                b"\xBA\x02\x06\xB8\x00\x01\xEF\xBA\x00\x06\xED\xF6\xC4\x01\x74\xFA\xBA\x04\x06\xB8\x00\x20\xEF\xF4\xEB\xFD"
+                b"\xBA\x02\x06\xB8\x00\x01\xEF\xBA\x00\x06\xB0\xFF\xE6\xA1\xFB\xF4\xED\xF6\xC4\x01\x74\xF8\xBA\x04\x06\xB8\x00\x20\xEF\xF4\xEB\xFD"
             }
             Self::Idles => b"\xF4\xEB\xFD",
             Self::Spins => b"\xEB\xFE",
