@@ -5,13 +5,14 @@
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::channel::{Channel, connect, read_until};
+use crate::uml::SHARED;
 
 /// What a command in a machine ended with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,16 @@ pub struct Running {
 #[derive(Debug)]
 pub struct Agent {
     control: Channel,
-    data: UnixStream,
+    data: Data,
+}
+
+/// How files go to and from a machine.
+#[derive(Debug)]
+enum Data {
+    /// Through a port for bulk data.
+    Port(UnixStream),
+    /// Through this directory, which User-mode Linux can mount.
+    Shared(PathBuf),
 }
 
 /// Time for what the agent answers by itself. Generous: with both cores taken twenty times over, it has
@@ -47,7 +57,12 @@ impl Agent {
     /// # Errors
     /// Where it does not until `deadline`.
     pub fn connect(dir: &Path, deadline: Instant) -> Result<Self> {
-        let data = connect(&dir.join("data"), deadline)?;
+        let shared = dir.join(SHARED);
+        let data = if shared.is_dir() {
+            Data::Shared(shared)
+        } else {
+            Data::Port(connect(&dir.join("data"), deadline)?)
+        };
         let mut control = Channel::connect(&dir.join("agent"), "the machine's agent", deadline)?;
         control.synchronise(deadline)?;
         Ok(Self { control, data })
@@ -130,20 +145,29 @@ impl Agent {
     pub fn put(&mut self, path: &str, bytes: &[u8], deadline: Instant) -> Result<()> {
         let size = bytes.len();
         let path = quote(path);
-        let running = self.start(&format!(
-            "mkdir -p \"$(dirname {path})\" && rm -f {path} && \
-             timeout 120 head -c {size} < {DATA_PORT} > {path} && \
-             chmod 755 {path} && [ $(stat -c %s {path}) = {size} ]"
-        ))?;
-        let left = deadline.saturating_duration_since(Instant::now());
-        self.data
-            .set_write_timeout(Some(left.max(Duration::from_millis(1))))?;
-        self.data.write_all(bytes).context("cannot send the file")?;
-        let output = self.wait(running, deadline)?;
-        if output.code != 0 {
-            bail!("cannot write {path} in the machine: {}", output.stderr);
+        let before = format!("mkdir -p \"$(dirname {path})\" && rm -f {path}");
+        let after = format!("chmod 755 {path} && [ $(stat -c %s {path}) = {size} ]");
+        let running = match &self.data {
+            Data::Shared(shared) => {
+                let file = tempfile::NamedTempFile::new_in(shared)?;
+                std::fs::write(&file, bytes)?;
+                let name = file_name(file.path());
+                let copy = with_shared(shared, &format!("cat {SHARE}/{name} > {path}"));
+                let running = self.start(&format!("{before} && {copy} && {after}"))?;
+                let output = self.wait(running, deadline)?;
+                return written(&path, &output);
+            }
+            Data::Port(_) => self.start(&format!(
+                "{before} && timeout 120 head -c {size} < {DATA_PORT} > {path} && {after}"
+            ))?,
+        };
+        if let Data::Port(port) = &mut self.data {
+            let left = deadline.saturating_duration_since(Instant::now());
+            port.set_write_timeout(Some(left.max(Duration::from_millis(1))))?;
+            port.write_all(bytes).context("cannot send the file")?;
         }
-        Ok(())
+        let output = self.wait(running, deadline)?;
+        written(&path, &output)
     }
 
     /// Reads a file.
@@ -157,12 +181,26 @@ impl Agent {
         if output.code != 0 {
             bail!("no {path} in the machine: {}", output.stderr);
         }
+        if let Data::Shared(shared) = &self.data {
+            let file = tempfile::NamedTempFile::new_in(shared)?;
+            let name = file_name(file.path());
+            let copy = with_shared(shared, &format!("cat {path} > {SHARE}/{name}"));
+            let running = self.start(&copy)?;
+            let output = self.wait(running, deadline)?;
+            if output.code != 0 {
+                bail!("cannot read {path} in the machine: {}", output.stderr);
+            }
+            return Ok(std::fs::read(&file)?);
+        }
         let size: usize = output.stdout.trim().parse()?;
         let running = self.start(&format!("timeout 120 head -c {size} {path} > {DATA_PORT}"))?;
         let mut bytes = Vec::with_capacity(size);
         let mut block = vec![0; 1 << 16];
         while bytes.len() < size {
-            let read = read_until(&mut self.data, &mut block, deadline)?;
+            let Data::Port(port) = &mut self.data else {
+                break;
+            };
+            let read = read_until(port, &mut block, deadline)?;
             if read == 0 {
                 bail!("the machine ended while {path} was read");
             }
@@ -181,6 +219,35 @@ impl Agent {
 /// The bulk port as a shell word: the device whose name is `lab.data`.
 const DATA_PORT: &str =
     "/dev/$(basename $(dirname $(grep -lx lab.data /sys/class/virtio-ports/*/name)))";
+
+/// Where the directory that is shared lies in a machine while a file is copied.
+const SHARE: &str = "/run/lab-share";
+
+/// A shell line that runs `command` with the directory `shared` of this machine at [`SHARE`]: it is
+/// there for that time only, so that no test finds a mount of the lab's.
+fn with_shared(shared: &Path, command: &str) -> String {
+    let shared = shared.display();
+    format!(
+        "mkdir -p {SHARE} && unshare -m sh -c {}",
+        quote(&format!(
+            "mount -t hostfs -o {shared} none {SHARE} && {command}"
+        ))
+    )
+}
+
+/// The last part of a path that the lab made.
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// Whether a command that was to write `path` did.
+fn written(path: &str, output: &Output) -> Result<()> {
+    if output.code != 0 {
+        bail!("cannot write {path} in the machine: {}", output.stderr);
+    }
+    Ok(())
+}
 
 /// A shell word that stands for `text` literally.
 #[must_use]

@@ -17,6 +17,8 @@ pub struct Offer {
     pub kernel: String,
     /// The version that would be installed.
     pub version: String,
+    /// The version of the package user-mode-linux.
+    pub user_mode: String,
     /// Lines as sources.list(5) has them, Debian's archives only.
     pub sources: Vec<String>,
 }
@@ -26,7 +28,8 @@ pub struct Offer {
 /// # Errors
 /// Where apt knows no Debian archive or no kernel: `apt-get update` was not run.
 pub fn offer() -> Result<Offer> {
-    let mut stamps = Vec::new();
+    // What is kept of apt's answers is a part of the name, too.
+    let mut stamps = vec!["kernel, user_mode, sources".to_owned()];
     for place in [
         "/var/lib/apt/lists",
         "/etc/apt/sources.list.d",
@@ -61,13 +64,8 @@ fn ask() -> Result<Offer> {
         .find(|name| name.starts_with("linux-image-"))
         .context("apt knows no package linux-image-amd64: run apt-get update first")?
         .to_owned();
-    let policy = run_text("/usr/bin/apt-cache", &["policy", &kernel], limit)?;
-    let version = policy
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("Candidate: "))
-        .filter(|version| *version != "(none)")
-        .with_context(|| format!("apt can install no version of {kernel}: run apt-get update"))?
-        .to_owned();
+    let version = candidate(&kernel)?;
+    let user_mode = candidate("user-mode-linux")?;
     let format = "$(ORIGIN)|deb $(REPO_URI) $(RELEASE) $(COMPONENT)";
     let args = ["indextargets", "--format", format, "Created-By: Packages"];
     let text = run_text("/usr/bin/apt-get", &args, limit)?;
@@ -84,6 +82,18 @@ fn ask() -> Result<Offer> {
     Ok(Offer {
         kernel,
         version,
+        user_mode,
         sources,
     })
+}
+
+/// The version of a package that apt would install.
+fn candidate(package: &str) -> Result<String> {
+    let policy = ["policy", package];
+    run_text("/usr/bin/apt-cache", &policy, Duration::from_secs(60))?
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Candidate: "))
+        .filter(|version| *version != "(none)")
+        .map(str::to_owned)
+        .with_context(|| format!("apt can install no version of {package}: run apt-get update"))
 }

@@ -1,23 +1,31 @@
 //! A cable between machines' network cards, held by the test: it passes frames on, lets the test
 //! see and send them, and can be pulled.
 //!
-//! Each end is a pair of UNIX datagram sockets, one frame a datagram (QEMU's `-netdev dgram`), so
-//! nothing of this machine's network is touched and no root is needed. More than two ends make a
+//! Each end is a pair of UNIX sockets, one frame a packet: datagrams for QEMU (`-netdev dgram`), a
+//! connection of packets for User-mode Linux (its `bess` transport). So nothing of this machine's
+//! network is touched and no root is needed. More than two ends make a
 //! hub: all others get what one sends. A switch with VLANs is a bridge inside a machine.
 
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use rustix::net::{
+    AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind,
+    socket_with,
+};
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::frames::Frame;
 use crate::machine::{Machine, lock};
+use crate::process::readable;
 use crate::qemu::CARD_SLOTS;
+use crate::uml::Card;
 
 /// A cable; pulled out when dropped.
 #[derive(Debug)]
@@ -35,10 +43,13 @@ struct Shared {
     over: bool,
 }
 
+/// Where frames for one card go.
 #[derive(Debug)]
-struct End {
-    socket: UnixDatagram,
-    card: PathBuf,
+enum End {
+    /// To QEMU's socket.
+    Datagrams(UnixDatagram, PathBuf),
+    /// To whoever is connected: nobody while the card is down.
+    Packets(Option<OwnedFd>),
 }
 
 /// How many frames a cable remembers.
@@ -67,31 +78,45 @@ impl Cable {
             bail!("a machine has places for cards 1 to {CARD_SLOTS}, not {slot}");
         }
         let number = self.threads.len();
-        let own = self.dir.path().join(format!("{number}-cable"));
-        let card = self.dir.path().join(format!("{number}-card"));
-        let socket = UnixDatagram::bind(&own)?;
-        socket.set_read_timeout(Some(Duration::from_millis(100)))?;
-        let receiver = socket.try_clone()?;
+        let cable = self.dir.path().join(format!("{number}-cable"));
+        let own = self.dir.path().join(format!("{number}-card"));
         let mac = address.map(|byte| format!("{byte:02x}")).join(":");
-        let (local, remote) = (card.to_string_lossy(), own.to_string_lossy());
-        machine.qemu(
-            "netdev_add",
-            json!({"type": "dgram", "id": format!("net{slot}"),
-                   "local": {"type": "unix", "path": local},
-                   "remote": {"type": "unix", "path": remote}}),
-        )?;
-        lock(&self.shared).ends.push(End { socket, card });
         let shared = Arc::clone(&self.shared);
-        self.threads.push(std::thread::spawn(move || {
-            carry(&receiver, number, &shared)
-        }));
-        machine.qemu(
-            "device_add",
-            json!({"driver": "virtio-net-pci", "id": format!("card{slot}"), "mac": mac,
-                   "netdev": format!("net{slot}"), "bus": format!("slot{slot}"), "romfile": ""}),
-        )?;
+        if machine.in_user_mode() {
+            let listener = listen(&cable)?;
+            lock(&self.shared).ends.push(End::Packets(None));
+            let carry = move || carry_packets(&listener, number, &shared);
+            self.threads.push(std::thread::spawn(carry));
+            machine.plug_in(Card {
+                slot,
+                address: mac.clone(),
+                own,
+                cable,
+            })?;
+        } else {
+            let socket = UnixDatagram::bind(&cable)?;
+            socket.set_read_timeout(Some(TICK))?;
+            let receiver = socket.try_clone()?;
+            let (local, remote) = (own.to_string_lossy(), cable.to_string_lossy());
+            machine.qemu(
+                "netdev_add",
+                json!({"type": "dgram", "id": format!("net{slot}"),
+                       "local": {"type": "unix", "path": local},
+                       "remote": {"type": "unix", "path": remote}}),
+            )?;
+            let end = End::Datagrams(socket, own.clone());
+            lock(&self.shared).ends.push(end);
+            let carry = move || carry_datagrams(&receiver, number, &shared);
+            self.threads.push(std::thread::spawn(carry));
+            machine.qemu(
+                "device_add",
+                json!({"driver": "virtio-net-pci", "id": format!("card{slot}"), "mac": mac,
+                       "netdev": format!("net{slot}"), "bus": format!("slot{slot}"), "romfile": ""}),
+            )?;
+        }
+        // User-mode Linux calls it vec1 until udev has renamed it.
         let find = format!(
-            "for i in $(seq 200); do n=$(grep -l {mac} /sys/class/net/*/address) && break; \
+            "for i in $(seq 200); do n=$(grep -l {mac} /sys/class/net/eth*/address) && break; \
              sleep 0.1; done; basename $(dirname $n)"
         );
         Ok(machine.ok(&find)?.trim().to_owned())
@@ -149,8 +174,20 @@ impl Drop for Cable {
     }
 }
 
-/// Passes on what one end sends.
-fn carry(from: &UnixDatagram, number: usize, shared: &Mutex<Shared>) {
+/// How long a thread waits before it looks whether the cable is over.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A socket at `path` to which a card connects.
+fn listen(path: &Path) -> Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    rustix::net::listen(&socket, 1)?;
+    Ok(socket)
+}
+
+/// Passes on what QEMU sends.
+fn carry_datagrams(from: &UnixDatagram, number: usize, shared: &Mutex<Shared>) {
     let mut block = vec![0; 1 << 16];
     loop {
         let read = from.recv(&mut block);
@@ -159,15 +196,47 @@ fn carry(from: &UnixDatagram, number: usize, shared: &Mutex<Shared>) {
             return;
         }
         let Ok(size) = read else { continue };
-        if shared.pulled {
+        passed(&mut shared, number, &block[..size]);
+    }
+}
+
+/// Passes on what a card sends that connects whenever it goes up.
+fn carry_packets(listener: &OwnedFd, number: usize, shared: &Mutex<Shared>) {
+    let mut block = vec![0; 1 << 16];
+    let mut card: Option<OwnedFd> = None;
+    while !lock(shared).over {
+        let waits = card.as_ref().unwrap_or(listener);
+        if !readable(waits, Instant::now() + TICK).unwrap_or(false) {
             continue;
         }
-        deliver(&shared, Some(number), &block[..size]);
-        if let Ok(frame) = Frame::parse(&block[..size])
-            && shared.seen.len() < MEMORY
-        {
-            shared.seen.push(frame);
+        if let Some(connection) = &card {
+            let read = rustix::io::read(connection, &mut block);
+            let mut shared = lock(shared);
+            match read {
+                Ok(size) if size > 0 => passed(&mut shared, number, &block[..size]),
+                _ => {
+                    card = None;
+                    shared.ends[number] = End::Packets(None);
+                }
+            }
+        } else if let Ok(connection) = accept_with(listener, SocketFlags::CLOEXEC) {
+            let copy = connection.try_clone().ok();
+            lock(shared).ends[number] = End::Packets(copy);
+            card = Some(connection);
         }
+    }
+}
+
+/// A frame that an end has sent.
+fn passed(shared: &mut Shared, number: usize, bytes: &[u8]) {
+    if shared.pulled {
+        return;
+    }
+    deliver(shared, Some(number), bytes);
+    if let Ok(frame) = Frame::parse(bytes)
+        && shared.seen.len() < MEMORY
+    {
+        shared.seen.push(frame);
     }
 }
 
@@ -177,8 +246,18 @@ fn deliver(shared: &Shared, from: Option<usize>, bytes: &[u8]) {
         return;
     }
     for (number, end) in shared.ends.iter().enumerate() {
-        if Some(number) != from {
-            let _ = end.socket.send_to(bytes, &end.card);
+        if Some(number) == from {
+            continue;
+        }
+        match end {
+            End::Datagrams(socket, card) => {
+                let _ = socket.send_to(bytes, card);
+            }
+            End::Packets(Some(card)) => {
+                let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                let _ = rustix::net::send(card, bytes, flags);
+            }
+            End::Packets(None) => {}
         }
     }
 }

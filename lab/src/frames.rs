@@ -1,6 +1,7 @@
 //! Ethernet frames: built, read, and put on or taken off a link inside a machine with tcpreplay
 //! and tcpdump, which speak pcap files.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -161,15 +162,28 @@ impl Link<'_> {
     /// # Errors
     /// Where tcpdump does not start.
     pub fn capture(&self) -> Result<Capture<'_>> {
-        let file = format!(
-            "/run/lab-capture-{}-{}.pcap",
-            self.namespace.unwrap_or("host"),
-            self.name
-        );
+        self.capture_going("in")
+    }
+
+    /// Starts to take what goes out on the link: of a bridge's port, what the guest behind it hears.
+    ///
+    /// # Errors
+    /// As [`Self::capture`].
+    pub fn capture_sent(&self) -> Result<Capture<'_>> {
+        self.capture_going("out")
+    }
+
+    fn capture_going(&self, way: &str) -> Result<Capture<'_>> {
+        // A name of its own: what an earlier capture said is not this one's.
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let file = format!("/run/lab-capture-{number}-{}.pcap", self.name);
         let link = quote(self.name);
-        let tcpdump = format!("exec tcpdump -U -n -s 0 -Q in -i {link} -w {file} 2> {file}.log");
-        let start = format!("rm -f {file} {file}.log; {}", self.within(&tcpdump));
-        let running = self.machine.start_command(&start)?;
+        // At once: what waits in the kernel's ring when tcpdump is ended is lost.
+        let tcpdump = format!(
+            "exec tcpdump --immediate-mode -U -n -s 0 -Q {way} -i {link} -w {file} 2> {file}.log"
+        );
+        let running = self.machine.start_command(&self.within(&tcpdump))?;
         let listening = "listening on";
         self.machine.ok(&format!(
             "for i in $(seq 200); do grep -q '{listening}' {file}.log 2>/dev/null && exit 0; \

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::kernel::Kernel;
 use crate::process::run;
+use crate::uml::kernel::{UserModeKernel, user_mode_kernel};
 use crate::{cache, tools};
 
 /// What a machine can do.
@@ -70,7 +71,7 @@ const EXCLUDED: &str = "/usr/lib/firmware/* /usr/share/doc/* /usr/share/icons/* 
      /usr/share/qemu/firmware/*";
 
 /// Files of the lab in the image: path, mode, content.
-const FILES: [(&str, u32, &str); 10] = [
+const FILES: [(&str, u32, &str); 15] = [
     ("etc/hostname", 0o644, "lab\n"),
     ("etc/hosts", 0o644, "127.0.0.1 localhost\n127.0.1.1 lab\n"),
     (
@@ -113,6 +114,31 @@ const FILES: [(&str, u32, &str); 10] = [
         0o644,
         include_str!("guest/networkmanager.conf"),
     ),
+    (
+        "etc/udev/rules.d/70-lab-uml.rules",
+        0o644,
+        include_str!("guest/70-lab-uml.rules"),
+    ),
+    (
+        "etc/systemd/network/90-lab-uml.link",
+        0o644,
+        "[Match]\nOriginalName=vec0\n\n[Link]\nName=eth0\nMACAddressPolicy=none\n",
+    ),
+    (
+        "etc/systemd/network/91-lab-uml.link",
+        0o644,
+        "[Match]\nOriginalName=vec1\n\n[Link]\nName=eth1\nMACAddressPolicy=none\n",
+    ),
+    (
+        "etc/systemd/network/92-lab-uml.link",
+        0o644,
+        "[Match]\nOriginalName=vec2\n\n[Link]\nName=eth2\nMACAddressPolicy=none\n",
+    ),
+    (
+        "etc/systemd/network/93-lab-uml.link",
+        0o644,
+        "[Match]\nOriginalName=vec3\n\n[Link]\nName=eth3\nMACAddressPolicy=none\n",
+    ),
 ];
 
 /// Units that only cost time in a machine that lives for seconds, or that change things by themselves.
@@ -128,6 +154,8 @@ pub struct Image {
     pub variant: Variant,
     /// The kernel it goes with.
     pub kernel: Kernel,
+    /// The kernel that runs it as a program.
+    pub user_mode: UserModeKernel,
     /// The root file system, a raw ext4; only ever used below an overlay.
     pub disk: PathBuf,
     /// Name that changes with its content.
@@ -156,21 +184,25 @@ pub fn rootfs(variant: Variant) -> Result<PathBuf> {
 /// Where a tool is missing, this is not root, or a package cannot be had.
 pub fn image(variant: Variant) -> Result<Image> {
     let kernel = crate::kernel::kernel()?;
+    let user_mode = user_mode_kernel()?;
     let mut recipe = variant.packages();
     recipe.push(EXCLUDED);
     let kernel_recipe = crate::kernel::recipe();
     recipe.extend([kernel.package.as_str(), &kernel_recipe]);
+    recipe.push(user_mode.package.as_str());
     recipe.push(MASKED);
     recipe.extend(FILES.iter().map(|(_, _, content)| *content));
     let digest = cache::digest(&recipe);
     let kind = format!("image-{}", variant.name());
     let dir = cache::entry(&kind, &digest, |dir| {
         // Kept apart: a change of the lab's own files then takes seconds, not a minute.
-        build(dir, &rootfs(variant)?, &kernel, variant)
+        let trees = [&kernel.tree, &user_mode.tree];
+        build(dir, &rootfs(variant)?, trees, variant)
     })?;
     Ok(Image {
         variant,
         kernel,
+        user_mode,
         disk: dir.join("root.ext4"),
         digest,
     })
@@ -212,8 +244,8 @@ pub(crate) fn install(dir: &Path, packages: &[&str], sources: &[String]) -> Resu
     Ok(())
 }
 
-/// Adds the kernel's modules and the lab's files and makes a file system of it all.
-fn build(dir: &Path, rootfs: &Path, kernel: &Kernel, variant: Variant) -> Result<()> {
+/// Adds the kernels' modules and the lab's files and makes a file system of it all.
+fn build(dir: &Path, rootfs: &Path, trees: [&PathBuf; 2], variant: Variant) -> Result<()> {
     tools::require(&["/usr/sbin/mkfs.ext4"])?;
     let limit = Duration::from_secs(120);
     let source = rootfs.to_string_lossy().into_owned();
@@ -238,8 +270,10 @@ fn build(dir: &Path, rootfs: &Path, kernel: &Kernel, variant: Variant) -> Result
     for unit in ["lab-agent.service", "lab-verdict.service"] {
         symlink(format!("/etc/systemd/system/{unit}"), wants.join(unit))?;
     }
-    let tree = kernel.tree.join("usr").to_string_lossy().into_owned();
-    run("/bin/cp", &["-a", &tree, &root_text], limit)?;
+    for tree in trees {
+        let tree = tree.join("usr").to_string_lossy().into_owned();
+        run("/bin/cp", &["-a", &tree, &root_text], limit)?;
+    }
 
     let disk = dir.join("root.ext4").to_string_lossy().into_owned();
     let size = match variant {

@@ -26,7 +26,7 @@ pub const EARLY: [&str; 6] = [
 /// Modules for the disks of a test, loaded when a case is there.
 pub const DISKS: [&str; 2] = ["virtio_scsi", "sd_mod"];
 
-/// Modules that a running machine may load.
+/// What [`late`] gives.
 const LATE: &str = "8021q 9p 9pnet_virtio act_gact act_mirred af_packet autofs4 binfmt_misc bonding br_netfilter \
      bridge btrfs cls_matchall cls_u32 dm_delay dm_flakey dm_linear dm_mod dummy efivarfs fuse \
      ifb isofs loop macvlan nf_conntrack nf_tables nfs nfsd nfsv3 nfsv4 nft_chain_nat nft_compat \
@@ -84,8 +84,8 @@ fn build(dir: &Path, package: &str) -> Result<()> {
     let scratch = dir.join("scratch");
     fs::create_dir(&scratch)?;
     let script = "cd \"$1\" && apt-get -q download \"$2\" && dpkg-deb -x *.deb unpacked";
-    let place = scratch.to_string_lossy().into_owned();
-    let args = ["-c", script, "sh", &place, package];
+    let text = scratch.to_string_lossy().into_owned();
+    let args = ["-c", script, "sh", &text, package];
     run("/bin/sh", &args, Duration::from_secs(300))?;
     let unpacked = scratch.join("unpacked");
     let release = fs::read_dir(unpacked.join("lib/modules"))?
@@ -98,30 +98,9 @@ fn build(dir: &Path, package: &str) -> Result<()> {
         unpacked.join("boot").join(format!("vmlinuz-{release}")),
         dir.join("vmlinuz"),
     )?;
-    let all = unpacked.join("lib/modules").join(&release);
-    depmod(&unpacked, &release)?;
-    let table = Dependencies::parse(&fs::read_to_string(all.join("modules.dep"))?);
-
-    let kept = dir.join("tree/usr/lib/modules").join(&release);
     let early: Vec<&str> = EARLY.into_iter().chain(DISKS).collect();
-    let wanted: Vec<&str> = early
-        .iter()
-        .copied()
-        .chain(LATE.split_whitespace())
-        .collect();
-    for file in table.closure(&wanted)? {
-        let to = kept.join(&file);
-        fs::create_dir_all(to.parent().context("a module at the top")?)?;
-        fs::copy(all.join(&file), to)?;
-    }
-    for index in [
-        "modules.order",
-        "modules.builtin",
-        "modules.builtin.modinfo",
-    ] {
-        fs::copy(all.join(index), kept.join(index))?;
-    }
-    depmod(&dir.join("tree/usr"), &release)?;
+    let wanted: Vec<&str> = early.iter().copied().chain(late()).collect();
+    let (table, kept) = place(&unpacked, &release, &wanted, &dir.join("tree"))?;
 
     let before = table.closure(&EARLY)?;
     let mut after = table.closure(&early)?;
@@ -133,6 +112,39 @@ fn build(dir: &Path, package: &str) -> Result<()> {
     Ok(())
 }
 
+/// Modules that a running machine may load.
+pub(crate) fn late() -> Vec<&'static str> {
+    LATE.split_whitespace().collect()
+}
+
+/// Puts the modules `wanted` of `unpacked`/lib/modules/`release`, with all that they need and their
+/// indexes, below `tree`. Returns who needs whom, and the directory of the modules.
+pub(crate) fn place(
+    unpacked: &Path,
+    release: &str,
+    wanted: &[&str],
+    tree: &Path,
+) -> Result<(Dependencies, PathBuf)> {
+    let all = unpacked.join("lib/modules").join(release);
+    depmod(unpacked, release)?;
+    let table = Dependencies::parse(&fs::read_to_string(all.join("modules.dep"))?);
+    let kept = tree.join("usr/lib/modules").join(release);
+    for file in table.closure(wanted)? {
+        let to = kept.join(&file);
+        fs::create_dir_all(to.parent().context("a module at the top")?)?;
+        fs::copy(all.join(&file), to)?;
+    }
+    for index in [
+        "modules.order",
+        "modules.builtin",
+        "modules.builtin.modinfo",
+    ] {
+        fs::copy(all.join(index), kept.join(index))?;
+    }
+    depmod(&tree.join("usr"), release)?;
+    Ok((table, kept))
+}
+
 /// Writes the index of `base`/lib/modules/`release`.
 fn depmod(base: &Path, release: &str) -> Result<()> {
     let base = base.to_string_lossy();
@@ -142,7 +154,7 @@ fn depmod(base: &Path, release: &str) -> Result<()> {
 }
 
 /// `modules.dep`: each module's file with the files that it needs (depmod(8)).
-struct Dependencies {
+pub(crate) struct Dependencies {
     files: BTreeMap<String, String>,
     needs: BTreeMap<String, Vec<String>>,
 }

@@ -29,6 +29,7 @@ pub mod random;
 pub mod snapshot;
 pub mod tools;
 pub mod transaction;
+pub mod uml;
 
 use anyhow::Result;
 
@@ -60,6 +61,23 @@ impl Lab {
     /// As [`Self::host`].
     pub fn two_hosts() -> Result<(Machine, Machine)> {
         Machine::resume_two(Variant::Plain)
+    }
+
+    /// A host that is not emulated but a kernel as a program: in some seconds, and several times as
+    /// fast as [`Self::host`] from there on. See [`uml`] for what it lacks.
+    ///
+    /// # Errors
+    /// As [`Self::host`].
+    pub fn user_mode_host() -> Result<Machine> {
+        Machine::user_mode(Variant::Plain)
+    }
+
+    /// Two such hosts.
+    ///
+    /// # Errors
+    /// As [`Self::host`].
+    pub fn two_user_mode_hosts() -> Result<(Machine, Machine)> {
+        Machine::two_in_user_mode(Variant::Plain)
     }
 
     /// One host with libvirt and QEMU inside.

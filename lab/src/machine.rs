@@ -6,17 +6,18 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::agent::{Agent, Output, Running};
 use crate::cache::{Slot, both_slots, slot};
 use crate::channel::{connect, read_until};
-use crate::image::{Image, Variant};
+use crate::image::{Image, Variant, image};
 use crate::initramfs::{TAKEN, WAITS};
-use crate::qemu::{Boot, Clock, DiskFile, Qemu, overlay};
+use crate::qemu::{Boot, Clock, DiskFile, PROMPT, Qemu, overlay};
 use crate::snapshot::{self, Snapshot};
+use crate::uml::{Card, Uml};
 
 /// Time for a cold boot until the agent answers, with both cores taken by others.
 pub const BOOT: Duration = Duration::from_secs(240);
@@ -27,17 +28,95 @@ pub const PLACE: Duration = Duration::from_secs(600);
 /// A machine. It ends with this value, at a panic and when the test process is killed.
 #[derive(Debug)]
 pub struct Machine {
-    // Order of the fields is order of the drops: QEMU ends before its place and files are given up.
-    qemu: Mutex<Qemu>,
+    // Order of the fields is order of the drops: it ends before its place and files are given up.
+    engine: Mutex<Engine>,
     agent: Mutex<Option<Agent>>,
-    _slot: Slot,
+    slot: Slot,
     dir: TempDir,
     image: Image,
     clock: Clock,
     disks: Mutex<Vec<DiskFile>>,
+    cards: Mutex<Vec<Card>>,
+}
+
+/// What runs a machine.
+#[derive(Debug)]
+enum Engine {
+    /// An emulated machine.
+    Qemu(Qemu),
+    /// A kernel that is a program, see [`crate::uml`].
+    UserMode(Uml),
+}
+
+impl Engine {
+    fn alive(&mut self) -> bool {
+        match self {
+            Self::Qemu(qemu) => qemu.alive(),
+            Self::UserMode(uml) => uml.alive(),
+        }
+    }
+
+    fn kill(&mut self) {
+        match self {
+            Self::Qemu(qemu) => qemu.kill(),
+            Self::UserMode(uml) => uml.kill(),
+        }
+    }
+
+    /// The emulator, for what only it can do.
+    fn qemu(&mut self) -> Result<&mut Qemu> {
+        match self {
+            Self::Qemu(qemu) => Ok(qemu),
+            Self::UserMode(_) => bail!("this machine is not emulated: it cannot do that"),
+        }
+    }
 }
 
 impl Machine {
+    /// A host that is not emulated ([`crate::uml`]), booted to its end.
+    ///
+    /// # Errors
+    /// Where the image cannot be built, both places stay taken, or it does not boot.
+    pub fn user_mode(variant: Variant) -> Result<Self> {
+        let image = image(variant)?;
+        Self::run_as_program(image, slot(Instant::now() + PLACE)?)
+    }
+
+    /// Two such hosts: takes both places at once.
+    ///
+    /// # Errors
+    /// As [`Self::user_mode`].
+    pub fn two_in_user_mode(variant: Variant) -> Result<(Self, Self)> {
+        let image = image(variant)?;
+        let [first, second] = both_slots(Instant::now() + PLACE)?;
+        let one = Self::run_as_program(image.clone(), first)?;
+        Ok((one, Self::run_as_program(image, second)?))
+    }
+
+    fn run_as_program(image: Image, slot: Slot) -> Result<Self> {
+        let dir = workplace()?;
+        let told = Told::new("(starting the kernel)");
+        let uml = Uml::start(dir.path(), &image, slot.number, &[])?;
+        drop(told);
+        let machine = Self {
+            engine: Mutex::new(Engine::UserMode(uml)),
+            agent: Mutex::new(None),
+            slot,
+            dir,
+            image,
+            clock: Clock::Host,
+            disks: Mutex::default(),
+            cards: Mutex::default(),
+        };
+        machine.await_agent(BOOT)?;
+        let booted = machine.run("systemctl is-system-running --wait", BOOT)?;
+        if booted.stdout.trim() != "running" {
+            let failed = machine.run("systemctl --failed --no-pager", PROMPT)?;
+            bail!("it boots to {}: {}", booted.stdout.trim(), failed.stdout);
+        }
+        Ok(machine)
+    }
+
     /// A host from the snapshot of `variant`, in about a second once the cache is filled.
     ///
     /// # Errors
@@ -59,7 +138,7 @@ impl Machine {
 
     fn resume_in(snapshot: Snapshot, place: Slot) -> Result<Self> {
         let machine = Self::load(snapshot, place, &[], Clock::Host)?;
-        lock(&machine.qemu).go_on()?;
+        lock(&machine.engine).qemu()?.go_on()?;
         machine.await_agent(Duration::from_secs(60))?;
         Ok(machine)
     }
@@ -91,7 +170,7 @@ impl Machine {
     pub(crate) fn give(&self, case: &[u8]) -> Result<()> {
         let deadline = Instant::now() + BOOT;
         let mut port = connect(&self.dir().join("data"), deadline)?;
-        lock(&self.qemu).go_on()?;
+        lock(&self.engine).qemu()?.go_on()?;
         port.set_write_timeout(Some(BOOT))?;
         port.write_all(format!("{}\n", case.len()).as_bytes())?;
         port.write_all(case).context("cannot send the case")?;
@@ -105,7 +184,7 @@ impl Machine {
             let read = read_until(port, &mut block, deadline)
                 .with_context(|| format!("no {line:?}; console:\n{}", self.console()))?;
             if read == 0 {
-                anyhow::bail!("QEMU ended; console:\n{}", self.console());
+                bail!("QEMU ended; console:\n{}", self.console());
             }
             text.extend_from_slice(&block[..read]);
         }
@@ -140,13 +219,14 @@ impl Machine {
         let qemu = Qemu::start(dir.path(), &boot)?;
         drop(told);
         Ok(Self {
-            qemu: Mutex::new(qemu),
+            engine: Mutex::new(Engine::Qemu(qemu)),
             agent: Mutex::new(None),
-            _slot: place,
+            slot: place,
             dir,
             image,
             clock,
             disks: Mutex::new(disks.to_vec()),
+            cards: Mutex::default(),
         })
     }
 
@@ -200,7 +280,7 @@ impl Machine {
                 (said, since) = (now, Instant::now());
             }
             if since.elapsed() > BOOT {
-                anyhow::bail!("no reboot; console: {}", tail(&self.console(), 2000));
+                bail!("no reboot; console: {}", tail(&self.console(), 2000));
             }
             std::thread::sleep(Duration::from_secs(1));
         }
@@ -226,7 +306,7 @@ impl Machine {
     pub fn ok(&self, command: &str) -> Result<String> {
         let output = self.run(command, Duration::from_secs(60))?;
         if output.code != 0 {
-            anyhow::bail!(
+            bail!(
                 "{command:?} ended with {}: {}{}",
                 output.code,
                 output.stdout,
@@ -289,47 +369,62 @@ impl Machine {
     /// # Errors
     /// Where the machine does not come back in four minutes.
     pub fn power_cycle(&self) -> Result<()> {
-        let mut qemu = lock(&self.qemu);
-        if qemu.alive() {
-            qemu.command("system_reset", Value::Null)?;
-            qemu.command("cont", Value::Null)?;
-        } else {
-            let disks = lock(&self.disks).clone();
-            let boot = Boot {
-                image: &self.image,
-                overlay: &self.dir.path().join("root.qcow2"),
-                disks: &disks,
-                clock: self.clock,
-                resume: None,
-            };
-            *qemu = Qemu::start(self.dir.path(), &boot)?;
+        let mut engine = lock(&self.engine);
+        match &mut *engine {
+            Engine::UserMode(uml) => {
+                uml.kill();
+                let cards = lock(&self.cards).clone();
+                *uml = Uml::start(self.dir.path(), &self.image, self.slot.number, &cards)?;
+            }
+            Engine::Qemu(qemu) => {
+                if qemu.alive() {
+                    qemu.command("system_reset", Value::Null)?;
+                    qemu.command("cont", Value::Null)?;
+                } else {
+                    let disks = lock(&self.disks).clone();
+                    let boot = Boot {
+                        image: &self.image,
+                        overlay: &self.dir.path().join("root.qcow2"),
+                        disks: &disks,
+                        clock: self.clock,
+                        resume: None,
+                    };
+                    *qemu = Qemu::start(self.dir.path(), &boot)?;
+                }
+            }
         }
-        drop(qemu);
+        drop(engine);
         self.await_agent(BOOT)
     }
 
-    /// Kills QEMU at once; [`Self::power_cycle`] starts it again with the same disks.
+    /// Kills it at once; [`Self::power_cycle`] starts it again with the same disks.
     pub fn kill(&self) {
-        lock(&self.qemu).kill();
+        lock(&self.engine).kill();
         *lock(&self.agent) = None;
     }
 
-    /// Whether QEMU runs.
+    /// Whether its process runs.
     #[must_use]
     pub fn alive(&self) -> bool {
-        lock(&self.qemu).alive()
+        lock(&self.engine).alive()
     }
 
-    /// QEMU's process id.
+    /// Its process id.
     #[must_use]
     pub fn id(&self) -> u32 {
-        lock(&self.qemu).id()
+        match &*lock(&self.engine) {
+            Engine::Qemu(qemu) => qemu.id(),
+            Engine::UserMode(uml) => uml.id(),
+        }
     }
 
     /// All of the serial console since the start.
     #[must_use]
     pub fn console(&self) -> String {
-        lock(&self.qemu).console()
+        match &*lock(&self.engine) {
+            Engine::Qemu(qemu) => qemu.console(),
+            Engine::UserMode(uml) => uml.console(),
+        }
     }
 
     /// The directory with this machine's sockets and logs.
@@ -346,7 +441,8 @@ impl Machine {
         let mut disks = lock(&self.disks);
         let (number, file_name) = (disks.len(), file.to_string_lossy().into_owned());
         let node = format!("disk{number}");
-        let mut qemu = lock(&self.qemu);
+        let mut engine = lock(&self.engine);
+        let qemu = engine.qemu()?;
         qemu.command(
             "blockdev-add",
             json!({"driver": "raw", "node-name": node, "file": {"driver": "file", "filename": file_name}}),
@@ -360,11 +456,26 @@ impl Machine {
             file: file.to_path_buf(),
             throw_away: false,
         });
-        drop((disks, qemu));
+        drop((disks, engine));
         // The kernel looks for no disk by itself, so that they come in one order (initramfs).
         self.ok(&format!(
             "for host in /sys/class/scsi_host/host*; do echo '0 {number} 0' > $host/scan; done"
         ))?;
+        Ok(())
+    }
+
+    /// Whether it is not emulated, see [`crate::uml`].
+    #[must_use]
+    pub fn in_user_mode(&self) -> bool {
+        matches!(&*lock(&self.engine), Engine::UserMode(_))
+    }
+
+    /// Puts a card into a machine that is not emulated, now and at each power cycle.
+    pub(crate) fn plug_in(&self, card: Card) -> Result<()> {
+        if let Engine::UserMode(uml) = &*lock(&self.engine) {
+            uml.plug(&card)?;
+        }
+        lock(&self.cards).push(card);
         Ok(())
     }
 
@@ -373,7 +484,7 @@ impl Machine {
     /// # Errors
     /// Where QEMU refuses it.
     pub fn qemu(&self, command: &str, arguments: Value) -> Result<Value> {
-        lock(&self.qemu).command(command, arguments)
+        lock(&self.engine).qemu()?.command(command, arguments)
     }
 
     /// Stops the machine and keeps it as it is, for any number of machines to go on from: what takes
@@ -406,7 +517,7 @@ impl Machine {
 
     /// Stops the machine and saves its memory for a snapshot; it is of no use afterwards.
     pub(crate) fn save(&self, file: &Path) -> Result<()> {
-        lock(&self.qemu).save(file)
+        lock(&self.engine).qemu()?.save(file)
     }
 
     fn with_agent<T>(&self, ask: impl FnOnce(&mut Agent) -> Result<T>) -> Result<T> {
@@ -459,7 +570,7 @@ impl Frozen {
         };
         let place = slot(Instant::now() + PLACE)?;
         let machine = Machine::load(snapshot, place, &[], self.clock)?;
-        lock(&machine.qemu).go_on()?;
+        lock(&machine.engine).qemu()?.go_on()?;
         machine.await_agent(Duration::from_secs(60))?;
         Ok(machine)
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 /// Each program with the package that has it. `./test` installs these packages.
-pub const PROGRAMS: [(&str, &str); 22] = [
+pub const PROGRAMS: [(&str, &str); 25] = [
     ("/usr/bin/qemu-system-x86_64", "qemu-system-x86"),
     ("/usr/bin/qemu-img", "qemu-utils"),
     ("/usr/bin/mmdebstrap", "mmdebstrap"),
@@ -20,6 +20,9 @@ pub const PROGRAMS: [(&str, &str); 22] = [
     ("/usr/sbin/mkswap", "util-linux"),
     ("/usr/bin/setpriv", "util-linux"),
     ("/usr/bin/unshare", "util-linux"),
+    ("/usr/bin/nsenter", "util-linux"),
+    ("/usr/bin/taskset", "util-linux"),
+    ("/usr/bin/slirp4netns", "slirp4netns"),
     ("/usr/bin/script", "bsdutils"),
     ("/usr/sbin/chroot", "coreutils"),
     ("/usr/bin/ldd", "libc-bin"),

@@ -23,7 +23,7 @@ bridge -n switch vlan add dev pb vid 100";
 
 #[test]
 fn a_bridge_filters_vlans_between_namespaces() {
-    let host = Lab::host().unwrap();
+    let host = Lab::user_mode_host().unwrap();
     host.ok(SWITCH).unwrap();
     let end = |name| Link {
         machine: &host,

@@ -148,7 +148,7 @@ const RIGHT: &str = "[bridges.br-mgmt]\npvid = 100\nuntagged = [100]\ndefault_pv
 
 #[test]
 fn the_way_comes_back_whatever_is_killed_cut_or_reset() {
-    let machine = Lab::host().unwrap();
+    let machine = Lab::user_mode_host().unwrap();
     let path = std::env::var("NOFAIL_STATIC").expect("NOFAIL_STATIC names a static nofail");
     machine.put(NOFAIL, &std::fs::read(path).unwrap()).unwrap();
     machine

@@ -69,7 +69,7 @@ for i in $(seq 100); do ip -br address show dev br-mgmt | grep -q 10.50.1.12 && 
 ip -br address show dev br-mgmt | grep 10.50.1.12";
 
 const CHECKPOINT: &str = "busctl call org.freedesktop.NetworkManager /org/freedesktop/NetworkManager \
-    org.freedesktop.NetworkManager CheckpointCreate aouu 0 12 0";
+    org.freedesktop.NetworkManager CheckpointCreate aouu 0 8 0";
 
 /// What an administrator types, with a checkpoint around it.
 const NM_CHANGE: &str = "nmcli connection modify br-mgmt ipv4.addresses 10.50.2.12/24 && \
@@ -115,7 +115,7 @@ fn back(machine: &Machine, seconds: u32) -> bool {
 
 #[test]
 fn what_checkpoints_and_netplan_try_bring_back() {
-    let machine = Lab::host().unwrap();
+    let machine = Lab::user_mode_host().unwrap();
     machine.ok(NM_SETUP).unwrap();
     assert!(back(&machine, 20));
     checkpoints(&machine);
@@ -125,7 +125,7 @@ fn what_checkpoints_and_netplan_try_bring_back() {
 
 #[test]
 fn what_a_lost_terminal_a_kill_and_a_reset_leave_of_netplan_try() {
-    let machine = Lab::host().unwrap();
+    let machine = Lab::user_mode_host().unwrap();
     machine.ok(NM_SETUP).unwrap();
     machine.ok(NETPLAN_SETUP).unwrap();
     lost_and_killed(&machine);
@@ -145,7 +145,7 @@ fn checkpoints(machine: &Machine) {
     machine
         .ok("bridge vlan del dev br-mgmt vid 1 self")
         .unwrap();
-    std::thread::sleep(Duration::from_secs(20));
+    std::thread::sleep(Duration::from_secs(12));
     assert!(!has(machine, "bridge vlan show dev br-mgmt", "1 PVID"));
     machine
         .ok("bridge vlan add dev br-mgmt vid 1 pvid untagged self")
@@ -156,7 +156,7 @@ fn checkpoints(machine: &Machine) {
     machine
         .ok("systemctl kill -s KILL NetworkManager; sleep 2; systemctl restart NetworkManager")
         .unwrap();
-    assert!(!back(machine, 30), "NetworkManager was killed");
+    assert!(!back(machine, 14), "NetworkManager was killed");
     // What a reboot in the middle would have read: the profile is the new one from the start.
     let file = "grep -h address1 /etc/NetworkManager/system-connections/br-mgmt.nmconnection";
     assert!(has(machine, file, "10.50.2.12"));
@@ -165,7 +165,7 @@ fn checkpoints(machine: &Machine) {
 const NETPLAN_CHANGE: &str = "sed -i s/10.50.1.12/10.50.2.12/ /etc/netplan/10.yaml";
 
 /// `netplan try` in a terminal of its own, as in an SSH session; ends once the new address is there.
-const NETPLAN_TRY: &str = "setsid script -qec 'netplan try --timeout 12' /root/try.log \
+const NETPLAN_TRY: &str = "setsid script -qec 'netplan try --timeout 8' /root/try.log \
     </dev/zero >/dev/null 2>&1 & \
     for i in $(seq 150); do ip -br address show dev br-mgmt | grep -q 10.50.2.12 && break; \
     sleep 0.2; done; ip -br address show dev br-mgmt";
@@ -193,14 +193,14 @@ fn lost_and_killed(machine: &Machine) {
     // The session is lost: its terminal hangs up, which ends it without a word.
     tries();
     machine.ok("pkill -9 -x script").unwrap();
-    assert!(!back(machine, 25), "netplan try outlived its terminal");
+    assert!(!back(machine, 13), "netplan try outlived its terminal");
     assert!(has(machine, "cat /etc/netplan/10.yaml", "10.50.2.12"));
     // It is killed itself: nobody else stands by.
     machine.ok(old).unwrap();
     assert!(back(machine, 20));
     tries();
     machine.ok("pkill -9 -f '[n]etplan try'").unwrap();
-    assert!(!back(machine, 20), "somebody stood by for netplan try");
+    assert!(!back(machine, 12), "somebody stood by for netplan try");
     assert!(has(machine, "cat /etc/netplan/10.yaml", "10.50.2.12"));
 }
 
@@ -210,11 +210,11 @@ fn reset(machine: &Machine) {
     machine.ok(old).unwrap();
     machine.ok(NM_BESIDE).unwrap();
     assert!(back(machine, 20));
-    machine.ok(&CHECKPOINT.replace("12 0", "300 0")).unwrap();
+    machine.ok(&CHECKPOINT.replace("8 0", "300 0")).unwrap();
     machine.ok(NM_BESIDE_CHANGE).unwrap();
     machine.ok(NETPLAN_CHANGE).unwrap();
     machine
-        .ok(&NETPLAN_TRY.replace("--timeout 12", "--timeout 300"))
+        .ok(&NETPLAN_TRY.replace("--timeout 8", "--timeout 300"))
         .unwrap();
     machine.ok("sync").unwrap();
     machine.power_cycle().unwrap();

@@ -10,7 +10,7 @@ use lab::{Lab, NfsServer};
 fn a_hung_server_hangs_a_directory_listing_until_it_answers() {
     let mut nas = NfsServer::start(&["vms"]).unwrap();
     std::fs::write(nas.directory("vms").join("disk.qcow2"), b"guest").unwrap();
-    let host = Lab::host().unwrap();
+    let host = Lab::user_mode_host().unwrap();
     let mount = format!(
         "mkdir -p /mnt/nas && mount -t nfs -o {},noac,actimeo=0,lookupcache=none {} /mnt/nas",
         nas.options(),

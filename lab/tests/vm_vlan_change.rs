@@ -20,7 +20,7 @@ use serde_json::Value;
 /// A machine with nofail in it.
 fn host() -> Machine {
     let nofail = std::env::var_os("NOFAIL_STATIC").expect("NOFAIL_STATIC names a static nofail");
-    let machine = Lab::host().unwrap();
+    let machine = Lab::user_mode_host().unwrap();
     let program = std::fs::read(nofail).unwrap();
     machine.put("/root/nofail", &program).unwrap();
     machine
@@ -40,7 +40,9 @@ fn nofail(machine: &Machine, arguments: &str, codes: &[i64]) -> String {
 /// The host speaks in VLAN 1 and hears in VLAN 100, harmlessly, as kvm-02 did.
 const SITE: &str = "set -e
 ip netns add switch; ip -n switch link set lo up
-ip link set eth2 netns switch
+ip link add link eth2 name trunk type macvlan mode passthru
+ip link set eth2 up
+ip link set trunk netns switch name eth2
 ip -n switch link add sw0 type bridge vlan_filtering 1 vlan_default_pvid 0
 ip -n switch link set eth2 master sw0 up
 bridge -n switch vlan add dev eth2 vid 100 pvid untagged

@@ -30,6 +30,9 @@ enum Command {
         /// The variant with libvirt and QEMU inside.
         #[arg(long)]
         libvirt: bool,
+        /// Not emulated: a kernel as a program.
+        #[arg(long)]
+        user_mode: bool,
         /// Files to copy into /root first.
         #[arg(long)]
         put: Vec<PathBuf>,
@@ -86,7 +89,11 @@ pub fn run(args: Args) -> Result<()> {
             }
             Ok(())
         }
-        Command::Shell { libvirt, put } => shell(variant(libvirt), &put),
+        Command::Shell {
+            libvirt,
+            user_mode,
+            put,
+        } => shell(variant(libvirt), user_mode, &put),
         Command::Boot { fstab, console } => boot(&fstab, console),
         Command::Boots {
             count,
@@ -221,9 +228,13 @@ fn boots(series: &Series<'_>) -> Result<()> {
     }
 }
 
-fn shell(variant: Variant, put: &[PathBuf]) -> Result<()> {
+fn shell(variant: Variant, user_mode: bool, put: &[PathBuf]) -> Result<()> {
     let clock = Instant::now();
-    let machine = Machine::resume(variant)?;
+    let machine = if user_mode {
+        Machine::user_mode(variant)?
+    } else {
+        Machine::resume(variant)?
+    };
     eprintln!(
         "a shell after {:.2} s; end it with ^D",
         clock.elapsed().as_secs_f32()

@@ -81,7 +81,7 @@ fn expect_all(machine: &Machine, count: usize) {
 #[test]
 fn the_hook_sets_ports_in_time_whatever_hangs() {
     let nas = NfsServer::start(&["vms"]).unwrap();
-    let machine = Lab::host().unwrap();
+    let machine = Lab::user_mode_host().unwrap();
     carry(&machine);
     machine.ok(SET_UP).unwrap();
     machine.put("/root/hook.sh", SHELL_HOOK.as_bytes()).unwrap();

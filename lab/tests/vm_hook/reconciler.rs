@@ -80,7 +80,7 @@ const BY_HAND: &str = "bridge vlan add dev vnet0 vid 1 pvid untagged; echo $EPOC
 
 #[test]
 fn whoever_changes_a_port_it_is_put_right() {
-    let machine = Lab::host().unwrap();
+    let machine = Lab::user_mode_host().unwrap();
     carry(&machine);
     machine.ok(SET_UP).unwrap();
     let once = |flags: &str| {

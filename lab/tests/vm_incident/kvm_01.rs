@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use lab::{Content, Disk, Machine, Outcome, Variant, Verdict, cold};
+use lab::{Content, Disk, Lab, Machine, Outcome, Verdict, cold};
 use serde_json::Value;
 
-use crate::{EXPORTS, NOFAIL, RUN, about, ask, found, fstab, host, line};
+use crate::{EXPORTS, NOFAIL, RUN, about, ask, found, fstab, line, named};
 
 /// Time for one real boot on a busy machine.
 const BOOT: Duration = Duration::from_secs(300);
@@ -34,7 +34,7 @@ const TOLERANCE: f64 = 15.0;
 /// kvm-01 as on that morning: the disk is ext4 and listed as xfs, the NAS stands there by a name
 /// that only its own guests resolve, and is not mounted.
 fn kvm_01(disks: &Path) -> Machine {
-    let machine = host(Variant::Plain, "kvm-01");
+    let machine = named(Lab::host().unwrap(), "kvm-01");
     // The kernel probes disks side by side: which of the two becomes sdb is not certain.
     for name in ["sda", "sdb"] {
         let disk = Disk::partitioned(Content::Ext4);

@@ -3,16 +3,18 @@
 use std::time::{Duration, Instant};
 
 use lab::frames::{Frame, Link};
-use lab::{Cable, Machine, NfsServer, Variant};
+use lab::{Cable, Lab, Machine, NfsServer};
 use serde_json::Value;
 
-use crate::{NOFAIL, RUN, about, ask, found, host};
+use crate::{NOFAIL, RUN, about, ask, found, named};
 
 /// The other end of kvm-02's uplink: a switch whose trunk has the native VLAN 100, and on it the
 /// administrator's desk, 10.50.1.200.
 const SWITCH: &str = "set -e
 ip netns add switch; ip -n switch link set lo up
-ip link set eth2 netns switch
+ip link add link eth2 name trunk type macvlan mode passthru
+ip link set eth2 up
+ip link set trunk netns switch name eth2
 ip -n switch link add sw0 type bridge vlan_filtering 1 vlan_default_pvid 0
 ip -n switch link set eth2 master sw0 up
 bridge -n switch vlan add dev eth2 vid 100 pvid untagged
@@ -113,7 +115,7 @@ fn hears(machine: &Machine, cable: &Cable, port: &str, text: &str) -> bool {
         name,
     };
     let guest = link(None, port);
-    let capture = guest.capture().unwrap();
+    let capture = guest.capture_sent().unwrap();
     drop(cable.take());
     let frame = Frame::broadcast(None, text);
     link(Some("switch"), "sw0").send(&[frame]).unwrap();
@@ -130,7 +132,7 @@ fn hears(machine: &Machine, cable: &Cable, port: &str, text: &str) -> bool {
 fn kvm_02_loses_guests_then_itself_then_the_nas_and_nofail_sees_it_each_time() {
     let nas = NfsServer::start(&["vms"]).unwrap();
     std::fs::write(nas.directory("vms").join("9800-WLC-02.img"), b"guest").unwrap();
-    let machine = host(Variant::Libvirt, "kvm-02");
+    let machine = named(Lab::libvirt_host().unwrap(), "kvm-02");
     let mut cable = Cable::new().unwrap();
     for (slot, card) in [(1, "eth1"), (2, "eth2")] {
         let address = [0x52, 0x54, 0, 0, 2, u8::try_from(slot).unwrap()];
@@ -183,7 +185,9 @@ fn guest_port_after_a_restart(machine: &Machine, cable: &Cable, port: &str) -> S
     );
 
     // Its remedy is a command that one can type.
-    machine.ok(finding["fix"].as_str().unwrap()).unwrap();
+    let remedy = finding["fix"].as_str().unwrap();
+    println!("{remedy}");
+    machine.ok(remedy).unwrap();
     assert!(hears(machine, cable, &port, "after the remedy"));
     assert_eq!(of_the_guest(&look(machine)), 0);
     let port = restart(machine);

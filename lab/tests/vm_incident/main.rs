@@ -18,8 +18,8 @@ mod userland;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use lab::Machine;
 use lab::cold::ROOT_LINE;
-use lab::{Machine, Variant};
 use serde_json::Value;
 
 /// Time for one run of nofail in an emulated machine beside another busy one.
@@ -43,9 +43,8 @@ fn nofail_static() -> PathBuf {
     path
 }
 
-/// A machine with nofail in it.
-fn host(variant: Variant, name: &str) -> Machine {
-    let machine = Machine::resume(variant).unwrap();
+/// Puts nofail into a machine and gives it its name.
+fn named(machine: Machine, name: &str) -> Machine {
     machine
         .put(NOFAIL, &std::fs::read(nofail_static()).unwrap())
         .unwrap();

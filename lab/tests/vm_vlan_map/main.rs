@@ -111,7 +111,7 @@ fn what_arrives_is_what_the_map_foretells() {
     let nofail = std::env::var_os("NOFAIL_STATIC").expect("NOFAIL_STATIC names a static nofail");
     let seed = number("NOFAIL_VLAN_SEED", 1);
     let wanted = usize::try_from(number("NOFAIL_VLAN_CASES", 120)).unwrap();
-    let machine = Lab::host().unwrap();
+    let machine = Lab::user_mode_host().unwrap();
     machine
         .put("/root/nofail", &std::fs::read(nofail).unwrap())
         .unwrap();

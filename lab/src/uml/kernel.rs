@@ -1,0 +1,68 @@
+//! Debian's package `user-mode-linux`: the kernel as a program, and the lab's modules for it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::apt::offer;
+use crate::kernel::{late, place};
+use crate::process::run;
+use crate::{cache, tools};
+
+/// The kernel in the cache.
+#[derive(Debug, Clone)]
+pub struct UserModeKernel {
+    /// Package and version.
+    pub package: String,
+    /// The program.
+    pub program: PathBuf,
+    /// A directory to put over the root: `usr/lib/modules/RELEASE` with the modules and indexes.
+    pub tree: PathBuf,
+}
+
+/// Debian's package.
+const PACKAGE: &str = "user-mode-linux";
+
+/// Finds or makes it.
+///
+/// # Errors
+/// Where apt has no such package or a tool is missing.
+pub fn user_mode_kernel() -> Result<UserModeKernel> {
+    let version = offer()?.user_mode;
+    let modules = late().join(" ");
+    let digest = cache::digest(&[PACKAGE, &version, &modules]);
+    let dir = cache::entry("uml", &digest, build)?;
+    Ok(UserModeKernel {
+        package: format!("{PACKAGE}={version}"),
+        program: dir.join("linux"),
+        tree: dir.join("tree"),
+    })
+}
+
+fn build(dir: &Path) -> Result<()> {
+    tools::require(&["/usr/bin/apt-get", "/usr/bin/dpkg-deb", "/usr/sbin/depmod"])?;
+    let scratch = dir.join("scratch");
+    fs::create_dir(&scratch)?;
+    let script = "cd \"$1\" && apt-get -q download \"$2\" && dpkg-deb -x *.deb unpacked";
+    let text = scratch.to_string_lossy().into_owned();
+    let args = ["-c", script, "sh", &text, PACKAGE];
+    run("/bin/sh", &args, Duration::from_secs(300))?;
+    let unpacked = scratch.join("unpacked/usr");
+    fs::copy(unpacked.join("bin/linux.uml"), dir.join("linux"))?;
+    // Where depmod(8) looks for them.
+    fs::create_dir_all(unpacked.join("lib/modules"))?;
+    let modules = unpacked.join("lib/uml/modules");
+    let release = fs::read_dir(&modules)?
+        .next()
+        .context("the package has no modules")??
+        .file_name()
+        .to_string_lossy()
+        .into_owned();
+    let all = unpacked.join("lib/modules").join(&release);
+    fs::rename(modules.join(&release), all)?;
+    place(&unpacked, &release, &late(), &dir.join("tree"))?;
+    fs::remove_dir_all(&scratch)?;
+    Ok(())
+}
