@@ -105,7 +105,26 @@ fn exclusive(path: &Path, limit: Duration) -> Result<File> {
     Ok(file)
 }
 
-/// One of the two places for a running machine.
+/// Two sorts of machines, which have places of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// Emulated ones: each takes a core.
+    Emulated,
+    /// Kernels as programs ([`crate::uml`]): they wait most of the time.
+    Program,
+}
+
+impl Sort {
+    /// How the names of its lock files begin.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Emulated => "machine",
+            Self::Program => "program",
+        }
+    }
+}
+
+/// One of the two places for running machines of a sort.
 #[derive(Debug)]
 pub struct Slot {
     _file: File,
@@ -113,15 +132,15 @@ pub struct Slot {
     pub number: usize,
 }
 
-/// How many machines may run at once on this machine's two cores.
+/// How many machines of a sort may run at once on this machine's two cores.
 pub const SLOTS: usize = 2;
 
 /// Waits for one of the [`SLOTS`] places until `deadline`.
 ///
 /// # Errors
 /// Where all places stay taken.
-pub fn slot(deadline: Instant) -> Result<Slot> {
-    slot_in(&directory()?, deadline)
+pub fn slot(sort: Sort, deadline: Instant) -> Result<Slot> {
+    slot_in(&directory()?, sort, deadline)
 }
 
 /// Waits for both places at once. A test with two machines takes them so: two such tests, each with
@@ -129,42 +148,42 @@ pub fn slot(deadline: Instant) -> Result<Slot> {
 ///
 /// # Errors
 /// Where they are never free together.
-pub fn both_slots(deadline: Instant) -> Result<[Slot; SLOTS]> {
-    both_in(&directory()?, deadline)
+pub fn both_slots(sort: Sort, deadline: Instant) -> Result<[Slot; SLOTS]> {
+    both_in(&directory()?, sort, deadline)
 }
 
 /// As [`slot`], with the lock files in `dir`.
-fn slot_in(dir: &Path, deadline: Instant) -> Result<Slot> {
+fn slot_in(dir: &Path, sort: Sort, deadline: Instant) -> Result<Slot> {
     loop {
         for number in 0..SLOTS {
-            if let Some(slot) = try_slot(dir, number)? {
+            if let Some(slot) = try_slot(dir, sort, number)? {
                 return Ok(slot);
             }
         }
-        pause(dir, deadline)?;
+        pause(dir, sort, deadline)?;
     }
 }
 
 /// As [`both_slots`], with the lock files in `dir`.
-fn both_in(dir: &Path, deadline: Instant) -> Result<[Slot; SLOTS]> {
+fn both_in(dir: &Path, sort: Sort, deadline: Instant) -> Result<[Slot; SLOTS]> {
     loop {
         // Always in the same order, and the first is given back where the second is taken.
-        if let Some(first) = try_slot(dir, 0)?
-            && let Some(second) = try_slot(dir, 1)?
+        if let Some(first) = try_slot(dir, sort, 0)?
+            && let Some(second) = try_slot(dir, sort, 1)?
         {
             return Ok([first, second]);
         }
-        pause(dir, deadline)?;
+        pause(dir, sort, deadline)?;
     }
 }
 
 /// Takes one place if it is free.
-fn try_slot(dir: &Path, number: usize) -> Result<Option<Slot>> {
+fn try_slot(dir: &Path, sort: Sort, number: usize) -> Result<Option<Slot>> {
     let file = File::options()
         .create(true)
         .truncate(false)
         .write(true)
-        .open(dir.join(format!("machine-{number}.lock")))?;
+        .open(dir.join(format!("{}-{number}.lock", sort.name())))?;
     let taken = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
     Ok(taken.then_some(Slot {
         _file: file,
@@ -173,11 +192,12 @@ fn try_slot(dir: &Path, number: usize) -> Result<Option<Slot>> {
 }
 
 /// Waits a moment, or tells who to ask when the time is up.
-fn pause(dir: &Path, deadline: Instant) -> Result<()> {
+fn pause(dir: &Path, sort: Sort, deadline: Instant) -> Result<()> {
     if Instant::now() > deadline {
         bail!(
-            "the places for lab machines stay taken ({SLOTS} at once at most; `fuser -v {}/machine-*.lock` names their holders)",
-            dir.display()
+            "the places for lab machines stay taken ({SLOTS} at once at most; `fuser -v {}/{}-*.lock` names their holders)",
+            dir.display(),
+            sort.name()
         );
     }
     std::thread::sleep(Duration::from_millis(50));
@@ -198,16 +218,18 @@ mod tests {
     fn a_third_machine_waits_for_a_place() {
         let dir = tempfile::tempdir().unwrap();
         let soon = || Instant::now() + Duration::from_millis(100);
-        let first = slot_in(dir.path(), soon()).unwrap();
-        let second = slot_in(dir.path(), soon()).unwrap();
-        let error = slot_in(dir.path(), soon()).unwrap_err().to_string();
+        let sort = Sort::Emulated;
+        let first = slot_in(dir.path(), sort, soon()).unwrap();
+        let second = slot_in(dir.path(), sort, soon()).unwrap();
+        let error = slot_in(dir.path(), sort, soon()).unwrap_err().to_string();
         assert!(error.contains("2 at once at most"), "{error}");
-        assert!(both_in(dir.path(), soon()).is_err());
+        assert!(both_in(dir.path(), sort, soon()).is_err());
+        assert!(slot_in(dir.path(), Sort::Program, soon()).is_ok());
         drop(first);
-        assert!(both_in(dir.path(), soon()).is_err());
-        assert_eq!(slot_in(dir.path(), soon()).unwrap().number, 0);
+        assert!(both_in(dir.path(), sort, soon()).is_err());
+        assert_eq!(slot_in(dir.path(), sort, soon()).unwrap().number, 0);
         drop(second);
-        let both = both_in(dir.path(), soon()).unwrap();
+        let both = both_in(dir.path(), sort, soon()).unwrap();
         assert_eq!(both.map(|slot| slot.number), [0, 1]);
     }
 }

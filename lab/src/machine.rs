@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::agent::{Agent, Output, Running};
-use crate::cache::{Slot, both_slots, slot};
+use crate::cache::{Slot, Sort, both_slots, slot};
 use crate::channel::{connect, read_until};
 use crate::image::{Image, Variant, image};
 use crate::initramfs::{TAKEN, WAITS};
@@ -79,7 +79,7 @@ impl Machine {
     /// Where the image cannot be built, both places stay taken, or it does not boot.
     pub fn user_mode(variant: Variant) -> Result<Self> {
         let image = image(variant)?;
-        Self::run_as_program(image, slot(Instant::now() + PLACE)?)
+        Self::run_as_program(image, slot(Sort::Program, Instant::now() + PLACE)?)
     }
 
     /// Two such hosts: takes both places at once.
@@ -88,7 +88,7 @@ impl Machine {
     /// As [`Self::user_mode`].
     pub fn two_in_user_mode(variant: Variant) -> Result<(Self, Self)> {
         let image = image(variant)?;
-        let [first, second] = both_slots(Instant::now() + PLACE)?;
+        let [first, second] = both_slots(Sort::Program, Instant::now() + PLACE)?;
         let one = Self::run_as_program(image.clone(), first)?;
         Ok((one, Self::run_as_program(image, second)?))
     }
@@ -123,7 +123,7 @@ impl Machine {
     /// Where image or snapshot cannot be built, both places stay taken, or QEMU fails.
     pub fn resume(variant: Variant) -> Result<Self> {
         let snapshot = snapshot::booted(variant)?;
-        Self::resume_in(snapshot, slot(Instant::now() + PLACE)?)
+        Self::resume_in(snapshot, slot(Sort::Emulated, Instant::now() + PLACE)?)
     }
 
     /// Two hosts from the snapshot of `variant`: takes both places at once.
@@ -132,7 +132,7 @@ impl Machine {
     /// As [`Self::resume`].
     pub fn resume_two(variant: Variant) -> Result<(Self, Self)> {
         let (one, two) = (snapshot::booted(variant)?, snapshot::booted(variant)?);
-        let [first, second] = both_slots(Instant::now() + PLACE)?;
+        let [first, second] = both_slots(Sort::Emulated, Instant::now() + PLACE)?;
         Ok((Self::resume_in(one, first)?, Self::resume_in(two, second)?))
     }
 
@@ -150,7 +150,7 @@ impl Machine {
     /// Where the image cannot be built, both places stay taken, or QEMU fails.
     pub fn boot(variant: Variant, clock: Clock, case: &[u8], disks: &[DiskFile]) -> Result<Self> {
         let snapshot = snapshot::waiting(variant, clock)?;
-        let place = slot(Instant::now() + PLACE)?;
+        let place = slot(Sort::Emulated, Instant::now() + PLACE)?;
         let machine = Self::load(snapshot, place, disks, clock)?;
         machine.give(case)?;
         Ok(machine)
@@ -568,7 +568,7 @@ impl Frozen {
             disk: self.dir.path().join("disk.qcow2"),
             state: self.dir.path().join("state"),
         };
-        let place = slot(Instant::now() + PLACE)?;
+        let place = slot(Sort::Emulated, Instant::now() + PLACE)?;
         let machine = Machine::load(snapshot, place, &[], self.clock)?;
         lock(&machine.engine).qemu()?.go_on()?;
         machine.await_agent(Duration::from_secs(60))?;

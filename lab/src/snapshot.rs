@@ -32,7 +32,7 @@ pub struct Snapshot {
 /// Where the machine does not boot to its end.
 pub fn booted(variant: Variant) -> Result<Snapshot> {
     entry("snapshot", variant, Clock::Host, SETTLE, |image, dir| {
-        let place = cache::slot(Instant::now() + PLACE)?;
+        let place = cache::slot(cache::Sort::Emulated, Instant::now() + PLACE)?;
         let machine = Machine::power_on(image.clone(), place, Clock::Host)?;
         machine.give(&[])?;
         settle(&machine)?;
@@ -46,7 +46,7 @@ pub fn booted(variant: Variant) -> Result<Snapshot> {
 /// Where the machine does not come so far.
 pub fn waiting(variant: Variant, clock: Clock) -> Result<Snapshot> {
     entry("start", variant, clock, "", |image, dir| {
-        let place = cache::slot(Instant::now() + PLACE)?;
+        let place = cache::slot(cache::Sort::Emulated, Instant::now() + PLACE)?;
         let machine = Machine::power_on(image.clone(), place, clock)?;
         keep(&machine, dir)
     })

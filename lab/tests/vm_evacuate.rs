@@ -153,7 +153,7 @@ impl Host {
 }
 
 #[test]
-fn a_guest_that_is_off_leaves_a_slow_nas_and_one_that_goes_away() {
+fn long_a_guest_that_is_off_leaves_a_slow_nas_and_one_that_goes_away() {
     let host = Host::new(12);
     let before = host.definition();
     let evacuate = "evacuate g --to /var/lib/libvirt/images --yes --stall 15";

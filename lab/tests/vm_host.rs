@@ -45,6 +45,58 @@ fn a_host_runs_commands_and_keeps_files_over_a_power_cut() {
 }
 
 #[test]
+fn a_host_that_is_not_emulated_runs_commands_and_moves_data_and_loses_power() {
+    let host = Lab::user_mode_host().unwrap();
+    let output = host
+        .run("echo out; echo err >&2; exit 7", Duration::from_secs(20))
+        .unwrap();
+    assert_eq!(
+        (output.code, &*output.stdout, &*output.stderr),
+        (7, "out\n", "err\n")
+    );
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+    host.put("/root/deep/er/file", &bytes).unwrap();
+    assert_eq!(host.get("/root/deep/er/file").unwrap(), bytes);
+    assert!(host.get("/root/none").is_err());
+    let mounts = host.ok("cat /proc/mounts").unwrap();
+    assert!(!mounts.contains("hostfs"), "{mounts}");
+    assert!(host.run("sleep 600", Duration::from_secs(1)).is_err());
+
+    // More than any buffer on the way to this machine's loopback holds, in both directions.
+    let echo = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = echo.local_addr().unwrap().port();
+    let back = std::thread::spawn(move || {
+        let (mut from, _) = echo.accept().unwrap();
+        let mut to = from.try_clone().unwrap();
+        std::io::copy(&mut from, &mut to).unwrap()
+    });
+    let size = 20_000_000;
+    let sum = host
+        .run(
+            &format!(
+                "exec 3<>/dev/tcp/10.0.2.2/{port}; (head -c {size} /dev/zero >&3) & head -c {size} <&3 | tr -d '\\0' | wc -c; wait"
+            ),
+            Duration::from_secs(60),
+        )
+        .unwrap();
+    assert_eq!((sum.code, sum.stdout.trim()), (0, "0"), "{sum:?}");
+    drop(host.run("true", Duration::from_secs(20)).unwrap());
+
+    host.ok("echo kept > /root/synced && sync && echo lost > /root/not-synced")
+        .unwrap();
+    let boot = host.boot_id().unwrap();
+    host.power_cycle().unwrap();
+    assert_ne!(host.boot_id().unwrap(), boot);
+    assert_eq!(host.ok("cat /root/synced").unwrap(), "kept\n");
+    assert!(host.get("/root/not-synced").is_err());
+    let boot = host.boot_id().unwrap();
+    let _ = host.run("systemctl --no-block reboot", Duration::from_secs(10));
+    host.await_another_boot(&boot).unwrap();
+    drop(host);
+    assert_eq!(back.join().unwrap(), size);
+}
+
+#[test]
 fn nothing_of_a_machine_is_left_when_its_process_is_killed() {
     // The machine is held by a child process (this test binary again), which is then killed hard.
     if std::env::var_os("LAB_HELD").is_some() {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use lab::frames::{Frame, Link};
-use lab::{Cable, Lab};
+use lab::{Cable, Lab, Machine};
 
 /// A bridge that filters VLANs in a namespace "switch", with end points "a" and "b" on ports pa, pb.
 const SWITCH: &str = "set -e
@@ -66,8 +66,22 @@ fn a_bridge_filters_vlans_between_namespaces() {
 #[test]
 fn two_hosts_talk_over_a_cable_until_it_is_pulled() {
     let (one, two) = Lab::two_hosts().unwrap();
+    talk(&one, &two);
+    Cable::carrier(&one, 1, false).unwrap();
+    let carrier = "for i in $(seq 50); do c=$(cat /sys/class/net/eth1/carrier); [ $c = 0 ] && break; sleep 0.1; done; echo $c";
+    assert_eq!(one.ok(carrier).unwrap(), "0\n");
+}
+
+#[test]
+fn two_hosts_that_are_not_emulated_talk_too() {
+    let (one, two) = Lab::two_user_mode_hosts().unwrap();
+    talk(&one, &two);
+}
+
+/// Two hosts on one VLAN of a cable, until it is pulled.
+fn talk(one: &Machine, two: &Machine) {
     let mut cable = Cable::new().unwrap();
-    for (host, number) in [(&one, 1), (&two, 2)] {
+    for (host, number) in [(one, 1), (two, 2)] {
         let card = cable
             .plug(host, 1, [0x52, 0x54, 0, 0x1a, 0xb1, number])
             .unwrap();
@@ -97,7 +111,7 @@ fn two_hosts_talk_over_a_cable_until_it_is_pulled() {
     assert!(tagged.iter().find(untagged).is_none(), "{tagged:?}");
 
     let receiver = Link {
-        machine: &two,
+        machine: two,
         namespace: None,
         name: "mgmt",
     };
@@ -120,7 +134,4 @@ fn two_hosts_talk_over_a_cable_until_it_is_pulled() {
         .run("ping -c 1 -w 2 10.50.1.12", Duration::from_secs(20))
         .unwrap();
     assert_eq!(output.code, 1);
-    Cable::carrier(&one, 1, false).unwrap();
-    let carrier = "for i in $(seq 50); do c=$(cat /sys/class/net/eth1/carrier); [ $c = 0 ] && break; sleep 0.1; done; echo $c";
-    assert_eq!(one.ok(carrier).unwrap(), "0\n");
 }

@@ -114,7 +114,7 @@ fn back(machine: &Machine, seconds: u32) -> bool {
 }
 
 #[test]
-fn what_checkpoints_and_netplan_try_bring_back() {
+fn long_what_checkpoints_and_netplan_try_bring_back() {
     let machine = Lab::user_mode_host().unwrap();
     machine.ok(NM_SETUP).unwrap();
     assert!(back(&machine, 20));
@@ -124,7 +124,7 @@ fn what_checkpoints_and_netplan_try_bring_back() {
 }
 
 #[test]
-fn what_a_lost_terminal_a_kill_and_a_reset_leave_of_netplan_try() {
+fn long_what_a_lost_terminal_a_kill_and_a_reset_leave_of_netplan_try() {
     let machine = Lab::user_mode_host().unwrap();
     machine.ok(NM_SETUP).unwrap();
     machine.ok(NETPLAN_SETUP).unwrap();

@@ -365,7 +365,7 @@ fn what_is_persisted_comes_back_with_ifupdown2() {
 }
 
 #[test]
-fn what_is_confirmed_comes_back_with_each_service_and_goes_again() {
+fn long_what_is_confirmed_comes_back_with_each_service_and_goes_again() {
     let machine = host();
     for service in [NETWORK_MANAGER, NETWORKD, NETPLAN, IFUPDOWN2] {
         machine.ok(service.start).unwrap();
