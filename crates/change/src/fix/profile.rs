@@ -51,6 +51,7 @@ pub(super) fn vlans(case: &Case<'_>) -> Remedy {
     let host = crate::profile::Host {
         read: &|path| case.text(path).ok(),
         nmcli: case.runs("nmcli"),
+        writer: crate::profile::Writer::Fix,
     };
     let persist = crate::profile::persist(case.host, Some(&bridge.name), &host);
     if persist.proposals.is_empty() {

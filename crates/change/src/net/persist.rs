@@ -604,6 +604,7 @@ mod tests {
     use super::*;
     use crate::net::state::{Settings, Vlans};
     use crate::plan::Act;
+    use crate::profile::Writer;
     use facts::bridge::Role;
     use facts::profile::{ifupdown, netplan, networkd};
     use std::collections::BTreeMap;
@@ -665,6 +666,7 @@ mod tests {
             let host = Host {
                 read: &text,
                 nmcli: true,
+                writer: Writer::NetApply,
             };
             writing(&profiles, before, &target, &devices, &host)
         };
@@ -773,6 +775,7 @@ mod tests {
         let host = Host {
             read: &|_| Some(text.to_owned()),
             nmcli: false,
+            writer: Writer::NetApply,
         };
         let done = writing(&profiles, &plain(1), &plain(100), &devices, &host);
         assert!(done.is_empty(), "{done:?}");
@@ -791,6 +794,7 @@ mod tests {
         let host = Host {
             read: &|_| None,
             nmcli: true,
+            writer: Writer::NetApply,
         };
         let none = writing(&[], &before, &target, &devices, &host);
         assert!(none.is_empty());

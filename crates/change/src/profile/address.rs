@@ -412,6 +412,7 @@ fn in_interfaces(text: &str, port: &str, bridge: Option<&str>) -> Result<String,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::Writer;
 
     fn wanted(addresses: &[&str], gateway: Option<&str>) -> Wanted {
         Wanted {
@@ -437,6 +438,7 @@ mod tests {
         let host = Host {
             read: &read,
             nmcli: false,
+            writer: Writer::NetApply,
         };
         let mut texts = Texts::new();
         write(&profile, device, wanted, &host, &mut texts)?;
@@ -553,6 +555,7 @@ mod tests {
             let host = Host {
                 read: &read,
                 nmcli: false,
+                writer: Writer::NetApply,
             };
             let mut texts = Texts::new();
             attach(&profile, device, bridge, &host, &mut texts).unwrap();

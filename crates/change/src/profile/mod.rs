@@ -1,5 +1,5 @@
 //! What `nofail vlan persist` writes: the VLAN state that the kernel has now, into the network
-//! profiles that make it anew at the next boot.
+//! profiles that make it anew at the next boot. `nofail net apply` and `nofail fix` write with it too.
 //!
 //! Pure but for the reader that it is given: texts in, acts for the engine out. Guests' ports are
 //! nobody's profile and left out.
@@ -64,12 +64,37 @@ pub struct Host<'a> {
     pub read: &'a dyn Fn(&str) -> Option<String>,
     /// Whether `nmcli` can be run here.
     pub nmcli: bool,
+    /// The command that writes, as a file of its own names it in its first line.
+    pub writer: Writer,
+}
+
+/// The commands that write network profiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// `nofail vlan persist`.
+    VlanPersist,
+    /// `nofail net apply`, once its change is confirmed.
+    NetApply,
+    /// `nofail fix`.
+    Fix,
+}
+
+impl Writer {
+    /// The command as a person types it.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::VlanPersist => "nofail vlan persist",
+            Self::NetApply => "nofail net apply",
+            Self::Fix => "nofail fix",
+        }
+    }
 }
 
 impl std::fmt::Debug for Host<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Host")
             .field("nmcli", &self.nmcli)
+            .field("writer", &self.writer)
             .finish_non_exhaustive()
     }
 }

@@ -8,6 +8,12 @@ use std::fmt::Write as _;
 /// The drop-in that nofail owns beside netplan's files.
 const DROP_IN: &str = "nofail-vlan.conf";
 
+/// Before the command in a drop-in's first line.
+const MARK: &str = "# Written by ";
+
+/// Behind it.
+const REASON: &str = ": netplan has no keys for VLANs of bridges.";
+
 /// Writes an entry into the files that decide.
 pub(super) fn write(
     profile: &Profile,
@@ -60,18 +66,33 @@ pub(super) fn beside_netplan(
         );
     }
     let folder = format!("/etc/systemd/network/10-netplan-{device}");
-    let head = "# Written by `nofail vlan persist`: netplan has no keys for VLANs of bridges.\n";
     if own {
-        texts.insert(
-            format!("{folder}.netdev.d/{DROP_IN}"),
-            format!("{head}{}", netdev("[Bridge]\n", wanted)),
-        );
+        let path = format!("{folder}.netdev.d/{DROP_IN}");
+        drop_in(path, &netdev("[Bridge]\n", wanted), host, texts);
     }
-    texts.insert(
-        format!("{folder}.network.d/{DROP_IN}"),
-        sections(head, wanted),
-    );
+    let path = format!("{folder}.network.d/{DROP_IN}");
+    drop_in(path, &sections("", wanted), host, texts);
     Ok(())
+}
+
+/// The drop-in with this body, and with a first line that names the command which wrote it: a
+/// file that says the same already, whoever wrote it, stays as it is.
+fn drop_in(path: String, body: &str, host: &Host<'_>, texts: &mut Texts) {
+    let says_so = |text: &String| without_head(text) == body;
+    let text = (host.read)(&path).filter(says_so).unwrap_or_else(|| {
+        let writer = host.writer.command();
+        format!("{MARK}`{writer}`{REASON}\n{body}")
+    });
+    texts.insert(path, text);
+}
+
+/// The text behind the first line, where that is one that any command of nofail wrote: before
+/// the first release all of them named `nofail vlan persist`.
+fn without_head(text: &str) -> &str {
+    match text.split_once('\n') {
+        Some((head, rest)) if head.starts_with(MARK) && head.ends_with(REASON) => rest,
+        _ => text,
+    }
 }
 
 /// The text with these `[BridgeVLAN]` sections instead of those that it had (systemd.network(5)).

@@ -1,10 +1,11 @@
 //! What is written is read back by our own parsers as the state that was wanted.
 
-use super::{Host, Outcome, persist};
+use super::{Host, Outcome, Texts, Writer, persist};
 use crate::plan::Act;
 use facts::Snapshot;
 use facts::bridge::{Bridge, Port, Role};
-use facts::profile::{Profile, ifupdown, keyfile, networkd, restores};
+use facts::profile::{Profile, ProfileKind, ifupdown, keyfile, networkd, restores};
+use rules::bridge::persist::Wanted;
 use std::collections::BTreeMap;
 
 fn snapshot(profiles: Vec<Profile>) -> Snapshot {
@@ -52,6 +53,7 @@ fn round(files: &[(&str, &str)], read: Read) -> BTreeMap<String, String> {
         let host = Host {
             read: &read,
             nmcli: false,
+            writer: Writer::VlanPersist,
         };
         persist(&before, None, &host)
     };
@@ -87,6 +89,7 @@ fn round(files: &[(&str, &str)], read: Read) -> BTreeMap<String, String> {
         &Host {
             read: &read,
             nmcli: false,
+            writer: Writer::VlanPersist,
         },
     );
     assert!(again.proposals.is_empty(), "{:#?}", again.items);
@@ -168,6 +171,7 @@ fn a_bridge_without_a_profile_is_a_persons_work() {
         &Host {
             read: &read,
             nmcli: false,
+            writer: Writer::VlanPersist,
         },
     );
     assert_eq!(done.items.len(), 2);
@@ -177,4 +181,53 @@ fn a_bridge_without_a_profile_is_a_persons_work() {
             .all(|i| matches!(i.outcome, Outcome::ByHand(_)))
     );
     assert!(done.proposals.is_empty());
+}
+
+#[test]
+fn a_drop_in_names_who_wrote_it_and_is_left_where_it_says_the_same() {
+    let profile = Profile {
+        kind: ProfileKind::Netplan,
+        file: "/etc/netplan/1.yaml".to_owned(),
+        ..Profile::default()
+    };
+    let wanted = |pvid| Wanted {
+        filtering: true,
+        default_pvid: 0,
+        pvid: Some(pvid),
+        untagged: vec![pvid],
+        tagged: vec![10],
+    };
+    let written = |before: &Texts, writer, pvid| {
+        let read = |path: &str| before.get(path).cloned();
+        let host = Host {
+            read: &read,
+            nmcli: false,
+            writer,
+        };
+        let mut texts = Texts::new();
+        super::write(&profile, "br0", true, &wanted(pvid), &host, &mut texts).unwrap();
+        texts
+    };
+    let heads = |texts: &Texts| -> Vec<String> {
+        let first = |text: &String| text.lines().next().unwrap().to_owned();
+        texts.values().map(first).collect()
+    };
+    let head = |command: &str| {
+        let line =
+            format!("# Written by `nofail {command}`: netplan has no keys for VLANs of bridges.");
+        vec![line; 2]
+    };
+    // As every version before wrote it, whichever command it was.
+    let persisted = written(&Texts::new(), Writer::VlanPersist, 100);
+    assert_eq!(heads(&persisted), head("vlan persist"));
+    assert_eq!(written(&persisted, Writer::NetApply, 100), persisted);
+    // What changes is the work of whoever changes it.
+    let applied = written(&persisted, Writer::NetApply, 200);
+    assert_eq!(heads(&applied)[1], head("net apply")[1]);
+    assert_eq!(heads(&applied)[0], head("vlan persist")[0], "{applied:#?}");
+    assert_eq!(written(&applied, Writer::VlanPersist, 200), applied);
+    let fixed = written(&Texts::new(), Writer::Fix, 200);
+    assert_eq!(heads(&fixed), head("fix"));
+    assert_ne!(fixed, applied);
+    assert_eq!(written(&fixed, Writer::NetApply, 200), fixed);
 }

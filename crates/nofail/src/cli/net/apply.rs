@@ -388,6 +388,7 @@ pub(super) fn files() -> change::profile::Host<'static> {
     change::profile::Host {
         read: &|path| std::fs::read_to_string(path).ok(),
         nmcli: true,
+        writer: change::profile::Writer::NetApply,
     }
 }
 

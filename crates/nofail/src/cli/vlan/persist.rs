@@ -176,6 +176,7 @@ fn one(args: &Args, snapshot: &Snapshot, here: bool, map: &VlanMap) -> anyhow::R
     let host = Host {
         read: &text,
         nmcli: here && has_nmcli(&reader),
+        writer: change::profile::Writer::VlanPersist,
     };
     let mut persist = persist(snapshot, args.bridge.as_deref(), &host);
     let native_vlan = snapshot
