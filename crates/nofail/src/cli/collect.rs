@@ -4,7 +4,7 @@ use super::{Exit, Format};
 use crate::input::Input;
 use anyhow::{Context, bail};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Flags of `nofail collect`.
 #[derive(Debug, clap::Args)]
@@ -17,7 +17,7 @@ pub struct Args {
     /// Where to read from.
     #[command(flatten)]
     pub input: Input,
-    /// File to write; standard output where not given. Replaced only once the new text is whole.
+    /// File to write; standard output where not given, or `-`. Replaced only once the new text is whole.
     #[arg(short, long, value_name = "FILE", help_heading = "Options")]
     pub output: Option<PathBuf>,
 }
@@ -36,11 +36,15 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
         bail!("a snapshot is of one host: name it with --host");
     };
     let text = serde_json::to_string_pretty(snapshot)? + "\n";
-    match &args.output {
+    match args
+        .output
+        .as_deref()
+        .filter(|file| *file != Path::new("-"))
+    {
         Some(file) => {
             let directory = match file.parent() {
                 Some(parent) if !parent.as_os_str().is_empty() => parent,
-                _ => std::path::Path::new("."),
+                _ => Path::new("."),
             };
             let failed = || format!("cannot write {}", file.display());
             let mut new = tempfile::NamedTempFile::new_in(directory).with_context(failed)?;
@@ -48,7 +52,7 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
             new.as_file().sync_all().with_context(failed)?;
             new.persist(file).with_context(failed)?;
         }
-        None => std::io::stdout().lock().write_all(text.as_bytes())?,
+        None => crate::render::print(&text)?,
     }
     Ok(Exit::Good)
 }

@@ -1,6 +1,7 @@
 //! `nofail completions SHELL` and `nofail man DIR`: made from the same definition as the parser.
 
 use super::{Cli, Exit};
+use crate::render::output;
 use anyhow::Context;
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -32,7 +33,7 @@ pub struct Man {
 pub fn completions(args: &Completions) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "nofail", &mut script);
-    std::io::stdout().lock().write_all(&script)?;
+    output::stdout().write_all(&script)?;
     Ok(Exit::Good)
 }
 

@@ -1,6 +1,7 @@
 //! The contract of every command that changes a host: it shows what it would do; on a terminal it
 //! asks; `--yes` answers in advance; anywhere else nothing is changed.
 
+use crate::render::output;
 use std::io::{BufRead, IsTerminal, Write};
 
 /// What became of the question.
@@ -25,10 +26,10 @@ pub fn ask(question: &str, yes: bool, dry_run: bool) -> anyhow::Result<Answer> {
     if yes {
         return Ok(Answer::Yes);
     }
-    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+    if !std::io::stdin().is_terminal() || !output::is_terminal() {
         return Ok(Answer::NotAsked);
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     write!(out, "{question} [y/N] ")?;
     out.flush()?;
     let mut line = String::new();

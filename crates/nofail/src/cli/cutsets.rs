@@ -2,6 +2,7 @@
 
 use super::graph::{Common, Model as SiteModel};
 use super::{Exit, Format};
+use crate::render::output;
 use crate::{render, wire};
 use analysis::cutsets::{FaultTree, Importance, Options, Solution, solve};
 use analysis::impact::advise::probabilities;
@@ -265,7 +266,7 @@ fn print_with_sets(found: &Found<'_>) -> anyhow::Result<()> {
         .strip_suffix("\n}")
         .context("the document is no JSON object")?;
     let names = found.tree.events();
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(output::stdout());
     write!(out, "{head},\n  \"sets\": [")?;
     for (i, set) in found.solution.sets().enumerate() {
         out.write_all(if i == 0 { b"\n    " } else { b",\n    " })?;

@@ -1,6 +1,7 @@
 //! `nofail events`.
 
 use super::{Exit, Format};
+use crate::render::output;
 use crate::{render, wire};
 use anyhow::{Context, bail};
 use jiff::civil::DateTime;
@@ -84,7 +85,7 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
         return Ok(Exit::Good);
     }
     let zone = TimeZone::system();
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut out = std::io::BufWriter::new(output::stdout());
     // The largest number that is not to be shown again.
     let last = Cell::new(recorder.last_id()?);
     let show = |out: &mut dyn Write, recorded: &Recorded| -> anyhow::Result<()> {
@@ -145,8 +146,8 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
 /// Waits a while; whether whoever read standard output has gone meanwhile: a pipe tells it by
 /// poll(2) without a write, and on a quiet host none may come for days.
 fn reader_left() -> anyhow::Result<bool> {
-    let stdout = std::io::stdout();
-    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+    let stdout = output::stdout();
+    let mut watched = [PollFd::new(stdout.descriptor(), PollFlags::empty())];
     let time = Timespec {
         tv_sec: 0,
         tv_nsec: LOOK.subsec_nanos().into(),

@@ -3,6 +3,7 @@
 
 use super::fix::Args;
 use super::{Exit, Format};
+use crate::render::output;
 use ::collect::remote::Remote;
 use anyhow::Context;
 use std::io::IsTerminal;
@@ -50,7 +51,7 @@ pub fn run(args: &Args, address: &str, format: Format) -> anyhow::Result<Exit> {
     let site = site
         .context("cannot read the site's file")?
         .unwrap_or_default();
-    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let terminal = std::io::stdin().is_terminal() && output::is_terminal();
     let host = args.host.as_deref().unwrap_or_default();
     let code = remote.run_program(address, &words, host, &site, terminal)?;
     Ok(match code {

@@ -29,7 +29,7 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     format.only("init", &[Format::Human])?;
     let text = model::draft::draft(&args.input.estate()?);
     let Some(file) = &args.output else {
-        std::io::stdout().lock().write_all(text.as_bytes())?;
+        crate::render::print(&text)?;
         return Ok(Exit::Good);
     };
     let opened = std::fs::File::options()

@@ -33,6 +33,7 @@ pub mod triage;
 pub mod vlan;
 pub mod watch;
 
+use crate::render::output;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
 
@@ -180,7 +181,17 @@ pub enum Command {
 
 /// Parses the command line, runs the command, prints errors. Never panics on input.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Of help and version clap would not tell that they could not be written.
+        Err(told) if !told.use_stderr() => {
+            return end(told
+                .print()
+                .map_err(|e| output::named(e).into())
+                .map(|()| Exit::Good));
+        }
+        Err(refused) => refused.exit(),
+    };
     let format = cli.format;
     let ended = match &cli.command {
         Command::Advise(args) => advise::run(args, format),
@@ -214,7 +225,12 @@ pub fn main() -> ExitCode {
         Command::Watch(args) => watch::run(args, format),
         Command::Vlan(args) => vlan::run(args, format),
     };
-    match ended {
+    end(ended)
+}
+
+/// Sees that all output is out, and prints what went wrong.
+fn end(ended: anyhow::Result<Exit>) -> ExitCode {
+    match ended.and_then(|exit| Ok(output::finish().map(|()| exit)?)) {
         Ok(exit) => exit.into(),
         Err(error) if is_closed_pipe(&error) => Exit::Good.into(),
         Err(error) => {

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use facts::{SyntaxError, bridge, domain, fstab, mount, profile, switch};
 use serde_json::{Value, json};
-use std::io::{Read, Write};
+use std::io::Read;
 
 /// Flags of `nofail read`.
 #[derive(Debug, clap::Args)]
@@ -167,8 +167,7 @@ fn human(document: &Value) -> anyhow::Result<()> {
             }
         }
     }
-    std::io::stdout().lock().write_all(text.as_bytes())?;
-    Ok(())
+    crate::render::print(&text)
 }
 
 fn outline(value: &Value, depth: usize, text: &mut String) {

@@ -1,6 +1,7 @@
 //! `nofail rules` and `nofail rules show ID`.
 
 use super::{Exit, Format};
+use crate::render::output;
 use crate::wire;
 use anyhow::bail;
 use clap::Subcommand;
@@ -66,7 +67,7 @@ fn remedy(remedy: Remedy) -> &'static str {
 /// No such rule.
 pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
     format.only("rules", &[Format::Human, Format::Json])?;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     match &args.action {
         None if format == Format::Json => wire::print(&List {
             schema: "nofail.rules/1",

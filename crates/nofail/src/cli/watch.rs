@@ -56,7 +56,7 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
         .transpose()?;
     if args.check {
         daemon::check(&settings)?;
-        println!("the settings can be used");
+        crate::render::print("the settings can be used\n")?;
         return Ok(Exit::Good);
     }
     let host = match &settings.host {

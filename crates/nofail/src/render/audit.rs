@@ -1,5 +1,6 @@
 //! An audit for a person: by host, the worst first, the offending line with its place marked.
 
+use super::output;
 use super::style::{Style, colour, paint};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use facts::Evidence;
@@ -15,7 +16,7 @@ const AT_ONCE: usize = 64;
 /// # Errors
 /// Standard output cannot be written.
 pub fn print(audit: &Audit) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut out = BufWriter::with_capacity(1 << 16, output::stdout());
     let colour = colour();
     let hosts: Vec<&[Finding]> = audit.findings.chunk_by(|a, b| a.host == b.host).collect();
     for some in hosts.chunks(AT_ONCE) {

@@ -4,7 +4,6 @@ use super::style::{Style, paint};
 use analysis::boot::{Boot, Delay, GuestResult, MountResult, Mounted, Outcome};
 use facts::Snapshot;
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 /// Nothing is printed wider than this.
 const WIDTH: usize = 100;
@@ -14,10 +13,7 @@ const WIDTH: usize = 100;
 /// # Errors
 /// Standard output cannot be written.
 pub fn print(host: &str, snapshot: &Snapshot, boot: &Boot) -> anyhow::Result<()> {
-    std::io::stdout()
-        .lock()
-        .write_all(text(host, snapshot, boot).as_bytes())?;
-    Ok(())
+    super::print(&text(host, snapshot, boot))
 }
 
 /// The whole text.

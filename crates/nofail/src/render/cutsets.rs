@@ -1,5 +1,6 @@
 //! Minimal cut sets as a person sees them.
 
+use super::output;
 use crate::cli::cutsets::Found;
 use std::io::{BufWriter, Write as _};
 
@@ -14,7 +15,7 @@ const WIDTH: usize = 100;
 /// # Errors
 /// Standard output cannot be written.
 pub fn print(found: &Found<'_>) -> anyhow::Result<()> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(output::stdout());
     let names = found.tree.events();
     let name = |event: analysis::cutsets::EventId| names[event.0 as usize].as_str();
     let count = found.solution.count().to_string();

@@ -1,5 +1,6 @@
 //! A measured incident for a person and for a report.
 
+use super::output;
 use super::style::{Style, paint};
 use facts::Evidence;
 use rules::incident::{Incident, Measured, State};
@@ -10,7 +11,7 @@ use std::io::{self, Write};
 /// # Errors
 /// Standard output cannot be written.
 pub fn human(incident: &Incident, items: &[Measured]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     let title = format!("{} {}", incident.id, incident.title);
     writeln!(out, "{}\n", paint(Style::Bold, title.trim()))?;
     for item in items {
@@ -43,7 +44,7 @@ pub fn human(incident: &Incident, items: &[Measured]) -> io::Result<()> {
 /// # Errors
 /// Standard output cannot be written.
 pub fn markdown(incident: &Incident, items: &[Measured]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = output::stdout();
     writeln!(out, "# {} {}\n", incident.id, incident.title)?;
     if !incident.timeline.is_empty() {
         writeln!(out, "## Time-line\n")?;

@@ -1,5 +1,6 @@
 //! An audit as Markdown, for a ticket or a report.
 
+use super::output;
 use rules::{Audit, Finding};
 use std::io::{self, Write};
 
@@ -8,7 +9,7 @@ use std::io::{self, Write};
 /// # Errors
 /// Standard output cannot be written.
 pub fn audit(audit: &Audit) -> io::Result<()> {
-    io::stdout().lock().write_all(text(audit).as_bytes())
+    output::stdout().write_all(text(audit).as_bytes())
 }
 
 fn text(audit: &Audit) -> String {

@@ -18,6 +18,7 @@ pub mod markdown;
 pub mod model;
 pub mod net;
 pub mod order;
+pub mod output;
 pub mod plans;
 pub mod reboot_check;
 pub mod shared;
@@ -34,6 +35,6 @@ use std::io::Write as _;
 /// # Errors
 /// Standard output cannot be written.
 pub fn print(text: &str) -> anyhow::Result<()> {
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    output::stdout().write_all(text.as_bytes())?;
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Colour, only on a terminal and only where `NO_COLOR` (no-color.org) is not set.
 
-use std::io::IsTerminal;
+use super::output;
 
 /// Whether standard output may be coloured.
 pub fn colour() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stdout().is_terminal()
+    std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && output::is_terminal()
 }
 
 /// ANSI styles used by more than one command.

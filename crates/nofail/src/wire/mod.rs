@@ -26,6 +26,7 @@ pub mod vlan_map;
 pub mod vlan_persist;
 pub mod vlan_plan;
 
+use crate::render::output;
 use serde::Serialize;
 use std::io::{BufWriter, Write};
 
@@ -35,7 +36,7 @@ use std::io::{BufWriter, Write};
 /// Standard output cannot be written.
 pub fn print(document: &impl Serialize) -> anyhow::Result<()> {
     // In pieces: the findings of a large site fill hundreds of megabytes.
-    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let mut out = BufWriter::with_capacity(1 << 16, output::stdout());
     // As an error of input and output: that the reader went away is looked for there.
     serde_json::to_writer_pretty(&mut out, document).map_err(std::io::Error::from)?;
     out.write_all(b"\n")?;

@@ -2,6 +2,7 @@
 
 use super::{Exit, Format, captures};
 use crate::input::Input;
+use crate::render::output;
 use crate::wire;
 use ::rules::{Audit, Finding, Selection, audit};
 use anyhow::bail;
@@ -120,7 +121,7 @@ fn document(switches: &BTreeMap<&str, Vec<&Finding>>, audit: &Audit) -> Value {
 }
 
 fn human(switches: &BTreeMap<&str, Vec<&Finding>>, audit: &Audit) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     for (name, findings) in switches {
         writeln!(out, "! ===== {name} =====")?;
         let (typed, by_hand): (Vec<&&Finding>, Vec<&&Finding>) = findings

@@ -1,6 +1,7 @@
 //! `nofail switch diff BEFORE AFTER`.
 
 use super::{Exit, Format, captures};
+use crate::render::output;
 use crate::render::style::{Style, paint};
 use crate::wire;
 use ::facts::switch::Place;
@@ -71,7 +72,7 @@ fn document(name: Option<&str>, found: &Diff) -> Value {
 }
 
 fn human(name: Option<&str>, found: &Diff) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     if let Some(name) = name {
         writeln!(out, "── {} ──", paint(Style::Bold, name))?;
     }

@@ -4,6 +4,7 @@
 use super::Args;
 use super::gather::{Found, gather};
 use crate::cli::Exit;
+use crate::render::output;
 use anyhow::bail;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
@@ -11,7 +12,6 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 use ratatui::{DefaultTerminal, Frame};
-use std::io::IsTerminal;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 use watch::triage::{Finding, Harm};
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// # Errors
 /// No terminal, or the first measurement fails.
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    if !std::io::stdout().is_terminal() {
+    if !output::is_terminal() {
         bail!("--tui needs a terminal; without it the same is printed once");
     }
     let first = gather(args)?;

@@ -1,6 +1,7 @@
 //! `nofail vlan reconcile`: guests' ports are put right, once or for as long as it runs.
 
 use super::super::{Exit, Format};
+use crate::render::output;
 use crate::{hook, render};
 use anyhow::{Context, anyhow};
 use change::log::{Entry, Priority};
@@ -88,7 +89,7 @@ pub fn run(args: &Args, format: Format) -> anyhow::Result<Exit> {
 fn tell(report: &Report, host: &str, format: Format, zone: &TimeZone) -> anyhow::Result<()> {
     let event = report.event(Timestamp::now(), host);
     entry(&event).send();
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     if format == Format::Json {
         let line = Line::of(None, &event);
         serde_json::to_writer(&mut out, &line)?;
