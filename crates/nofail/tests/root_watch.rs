@@ -1,6 +1,6 @@
 //! The real daemon with real receivers: rsyslog, Prometheus, Alertmanager, an SMTP server, a
 //! webhook. Receivers go away and come back, the daemon is killed: everything arrives, the file
-//! of lines and the mailbox hold nothing twice.
+//! of lines and the mailbox hold nothing twice. And quiet hours.
 //!
 //! All in a network namespace of its own, on its loopback. Needs root and the packages rsyslog,
 //! prometheus, prometheus-alertmanager, python3-aiosmtpd; without them the test fails.
@@ -12,9 +12,11 @@
     reason = "a test fails by panicking and runs the programs itself"
 )]
 
+mod daemon;
 mod namespaces;
 
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Unit, Zoned};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -352,4 +354,62 @@ fn id_of(lines: &str, subject: &str) -> i64 {
     serde_json::from_str::<serde_json::Value>(line).unwrap()["id"]
         .as_i64()
         .unwrap()
+}
+
+#[test]
+fn quiet_hours_hold_back_what_is_told_at_their_end() {
+    namespaces::in_namespaces(
+        "quiet_hours_hold_back_what_is_told_at_their_end",
+        60,
+        quiet_hours,
+    );
+}
+
+/// Quiet hours that begin a minute ago and end in some seconds.
+fn quiet_hours() {
+    const QUIET: Duration = Duration::from_secs(6);
+    daemon::sh("ip link set lo up");
+    let dir = tempfile::tempdir().unwrap();
+    let hook = webhook(8088);
+    let told = |subject: &str| {
+        let posts = hook.lock().unwrap();
+        posts.iter().filter(|post| post.contains(subject)).count()
+    };
+    let end = Zoned::now().with_time_zone(TimeZone::UTC) + QUIET;
+    let end = end.round(Unit::Second).unwrap();
+    let clock = |time: &Zoned| time.strftime("%H:%M:%S").to_string();
+    let settings = format!(
+        "host = \"kvm-01\"\nwithout = {}\n[sinks.hook]\ntype = \"webhook\"\n\
+         url = \"http://127.0.0.1:8088/x\"\ngroup_seconds = 0.1\nquiet = \"{}-{}\"\n",
+        daemon::all_but(&[]),
+        clock(&(&end - Duration::from_secs(66))),
+        clock(&end),
+    );
+    std::fs::write(dir.path().join("watch.toml"), settings).unwrap();
+    let mut watch = daemon::Daemon::start(dir.path(), &[("TZ", Path::new("UTC"))]);
+
+    watch.record(Kind::UnitFailed, "first.service");
+    watch.record(Kind::UnitFailed, "second.service");
+    watch.record(Kind::UnitRecovered, "second.service");
+    watch.record(Kind::MountStale, "/mnt/critical");
+    // The critical one is told at once; the others are recorded, and nothing is said of them.
+    eventually("the critical one", || told("/mnt/critical") == 1);
+    assert!(Zoned::now() < end, "told while it was quiet");
+    watch.next(Kind::UnitFailed, "first.service");
+    while Zoned::now() + Duration::from_millis(300) < end {
+        assert_eq!((told("first.service"), told("second.service")), (0, 0));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // No event comes at the end of the quiet hours: what waited is told all the same, once. What was
+    // over before anybody was told is not.
+    let began = Zoned::now();
+    eventually("what was held back", || told("first.service") == 1);
+    let late = began.until(&Zoned::now()).unwrap();
+    assert!(
+        late.total(Unit::Second).unwrap() < 5.0,
+        "{late}: not at the next look, a minute later"
+    );
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!((told("first.service"), told("/mnt/critical")), (1, 1));
+    assert_eq!(told("second.service"), 0);
 }

@@ -482,6 +482,17 @@ impl Quiet {
         }
     }
 
+    /// How long it is still quiet; `None` where it is not.
+    pub fn left(&self, time: jiff::civil::Time) -> Option<Duration> {
+        if !self.holds(time) {
+            return None;
+        }
+        let left = time.duration_until(self.to);
+        let day = jiff::SignedDuration::from_hours(24);
+        let left = if left.is_negative() { left + day } else { left };
+        Some(left.unsigned_abs())
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (from, to) = text.split_once('-')?;
         Some(Self {
@@ -581,6 +592,10 @@ mod tests {
         assert_eq!(*form, WebhookForm::Ntfy);
         let quiet = alerting.quiet.unwrap();
         let at = |text: &str| quiet.holds(text.parse().unwrap());
+        let left = |text: &str| quiet.left(text.parse().unwrap());
+        assert_eq!(left("06:29:59.75"), Some(Duration::from_millis(250)));
+        assert_eq!(left("22:00"), Some(Duration::from_secs(8 * 3600 + 1800)));
+        assert_eq!((left("06:30"), left("21:59")), (None, None));
         assert!(at("23:00") && at("06:29") && !at("06:30") && !at("12:00"));
     }
 

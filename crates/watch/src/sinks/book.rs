@@ -127,20 +127,19 @@ impl Book {
         quiet: bool,
         refresh: Option<Duration>,
     ) -> Option<Batch> {
-        let may = |item: &Item| !quiet || item.severity == Severity::Critical.name();
         let repeat = hours(alerting.repeat_hours);
         let due = |item: &&Item| match item.told {
             None => true,
             Some(told) => alerting.repeat_hours > 0 && now.duration_since(told) >= repeat,
         };
-        let waiting = self.open.values().filter(due).filter(|i| may(i));
+        let waiting = self.open.values().filter(due).filter(|i| may(i, quiet));
         let ripe = |item: &Item| now.duration_since(item.came) >= span(alerting.group);
         let any_ripe = waiting.clone().any(ripe)
-            || self.notes.iter().filter(|i| may(i)).any(ripe)
+            || self.notes.iter().filter(|i| may(i, quiet)).any(ripe)
             || self
                 .cleared
                 .iter()
-                .filter(|(i, _)| may(i))
+                .filter(|(i, _)| may(i, quiet))
                 .any(|(i, _)| ripe(i));
         let heartbeat = alerting.heartbeat_hours > 0
             && self
@@ -165,10 +164,15 @@ impl Book {
             cleared: self
                 .cleared
                 .iter()
-                .filter(|(i, _)| may(i))
+                .filter(|(i, _)| may(i, quiet))
                 .cloned()
                 .collect(),
-            notes: self.notes.iter().filter(|i| may(i)).cloned().collect(),
+            notes: self
+                .notes
+                .iter()
+                .filter(|i| may(i, quiet))
+                .cloned()
+                .collect(),
             heartbeat,
             standing: self.open.len(),
         })
@@ -191,29 +195,40 @@ impl Book {
         self.refreshed = Some(now);
     }
 
-    /// How long to wait for events before looking at the book again.
-    pub fn wait(&self, now: Timestamp, alerting: &Alerting, refresh: Option<Duration>) -> Duration {
+    /// How long to wait for events before looking at the book again. `quiet` is how long it is
+    /// still quiet, where it is.
+    pub fn wait(
+        &self,
+        now: Timestamp,
+        alerting: &Alerting,
+        quiet: Option<Duration>,
+        refresh: Option<Duration>,
+    ) -> Duration {
         let fresh = self
             .open
             .values()
             .filter(|i| i.told.is_none())
             .chain(&self.notes)
             .chain(self.cleared.iter().map(|(i, _)| i));
-        let ripe = fresh.map(|item| {
+        // What quiet hours hold back is ripe all the time, and waits for their end.
+        let ripe = fresh.filter(|i| may(i, quiet.is_some())).map(|item| {
             let age = now.duration_since(item.came).unsigned_abs();
             alerting
                 .group
                 .saturating_sub(age)
                 .max(Duration::from_millis(100))
         });
-        // Quiet hours end at no event: a look each minute.
+        // A look each minute in any case: the clock may have been set.
         let usual = refresh
             .unwrap_or(Duration::from_secs(60))
             .min(Duration::from_secs(60));
-        // What is held back by quiet hours is ripe all the time; a look each minute is enough.
-        let held = |wait: &Duration| *wait > Duration::from_millis(100) || alerting.quiet.is_none();
-        ripe.filter(held).min().unwrap_or(usual).min(usual)
+        ripe.chain(quiet).min().unwrap_or(usual).min(usual)
     }
+}
+
+/// Whether an item may be told now: in quiet hours only a critical one.
+fn may(item: &Item, quiet: bool) -> bool {
+    !quiet || item.severity == Severity::Critical.name()
 }
 
 #[cfg(test)]
@@ -298,6 +313,24 @@ mod tests {
         assert_eq!(desk.told(20, true), (1, 0, 1));
         assert_eq!(desk.told(3_600, true), (0, 0, 0));
         assert_eq!(desk.told(7_200, false), (1, 0, 1));
+    }
+
+    #[test]
+    fn what_is_held_back_waits_for_the_end_and_nothing_else_does() {
+        let mut desk = Desk::new();
+        let wait = |desk: &Desk, second, quiet: Option<u64>| {
+            let quiet = quiet.map(Duration::from_secs);
+            desk.book.wait(at(second), &desk.alerting, quiet, None)
+        };
+        desk.event(0, Kind::UnitFailed, "a.service");
+        // Ripe at second 10, and not before the end; nobody asks ten times a second meanwhile.
+        assert_eq!(wait(&desk, 3, Some(3_600)), Duration::from_secs(60));
+        assert_eq!(wait(&desk, 20, Some(40)), Duration::from_secs(40));
+        assert_eq!(wait(&desk, 60, None), Duration::from_millis(100));
+        // A critical one waits for its group alone.
+        desk.event(50, Kind::MountStale, "/a");
+        assert_eq!(wait(&desk, 53, Some(3_600)), Duration::from_secs(7));
+        assert_eq!(wait(&desk, 60, Some(3_600)), Duration::from_millis(100));
     }
 
     #[test]

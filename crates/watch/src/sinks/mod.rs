@@ -300,7 +300,10 @@ impl Runner {
             .unwrap_or_default();
         let zone = TimeZone::system();
         loop {
-            let limit = book.wait(Timestamp::now(), alerting, teller.refreshes());
+            let now = Timestamp::now();
+            let time = Zoned::new(now, zone.clone()).time();
+            let quiet = alerting.quiet.and_then(|quiet| quiet.left(time));
+            let limit = book.wait(now, alerting, quiet, teller.refreshes());
             let events = self.next(limit);
             let now = Timestamp::now();
             let mut changed = false;
