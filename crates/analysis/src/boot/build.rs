@@ -15,6 +15,7 @@ use super::{fstype, options};
 use facts::path;
 use facts::unit::escape;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The target that the boot is for.
 pub(super) const ANCHOR: &str = "multi-user.target";
@@ -245,13 +246,12 @@ pub(super) fn graph(
             mounts_for(&mut graph, daemon, &path, &points, false);
         }
     }
-    let lost: Vec<String> = graph
-        .units
+    let lost: Vec<String> = Arc::make_mut(&mut graph.units)
         .remove("masked")
         .map(|unit| unit.requires.into_iter().collect())
         .unwrap_or_default();
     for target in lost {
-        for unit in graph.units.values_mut() {
+        for unit in Arc::make_mut(&mut graph.units).values_mut() {
             unit.wants.remove(&target);
         }
     }

@@ -5,6 +5,7 @@
 //! (systemd.unit(5)). What becomes of a circle in the order is in [`super::order`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::attempt::Attempt;
 
@@ -28,16 +29,18 @@ pub(super) struct End {
     pub blame: Option<String>,
 }
 
-/// All units.
+/// All units. A clone shares them, until one of the two writes: the ways in which a circle may be
+/// broken differ in their jobs alone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Graph {
-    pub units: BTreeMap<String, Unit>,
+    pub units: Arc<BTreeMap<String, Unit>>,
     pub jobs: BTreeSet<String>,
 }
 
 impl Graph {
     pub fn unit(&mut self, name: &str) -> &mut Unit {
-        self.units.entry(name.to_owned()).or_default()
+        let units = Arc::make_mut(&mut self.units);
+        units.entry(name.to_owned()).or_default()
     }
 
     /// `unit` waits for `other`.
@@ -153,6 +156,19 @@ mod tests {
             seconds,
             ..Attempt::default()
         })
+    }
+
+    #[test]
+    fn a_clone_shares_the_units_until_one_is_written() {
+        let mut graph = Graph::default();
+        graph.wants("end", "a");
+        graph.gather("end");
+        let mut other = graph.clone();
+        other.jobs.remove("a");
+        assert!(Arc::ptr_eq(&graph.units, &other.units));
+        other.unit("a").attempt = failing(90.0);
+        assert!(!Arc::ptr_eq(&graph.units, &other.units));
+        assert!(!graph.units.contains_key("a"), "{graph:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The prediction itself: outcome, delay, every mount, every guest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use facts::{Snapshot, Source};
 
@@ -274,9 +275,10 @@ fn mounts_of(world: &World<'_>, daemon: Option<&'static str>) -> (Boot, Run) {
     let graph = build::graph(&members, world, network, daemon);
     let circles = order::circles(&graph, ANCHOR);
     if circles.ways.is_empty() {
-        let run = Run::of(graph, None, members, network);
+        let run = Run::of(graph, None, members.into(), network);
         return (run.boot(&circles, None, world), run);
     }
+    let members: Arc<[Member]> = members.into();
     ways::most_frequent(&circles, world, |way| {
         Run::of(graph.clone(), Some(way), members.clone(), network)
     })
@@ -316,7 +318,8 @@ fn lost(guests: &[GuestStart], conditions: &Conditions) -> Vec<String> {
 pub(super) struct Run {
     ends: BTreeMap<String, End>,
     graph: Graph,
-    members: Vec<Member>,
+    /// The same for every way in which a circle may be broken.
+    members: Arc<[Member]>,
     network: NetworkService,
     emergency: Option<End>,
     /// Jobs that were taken out of circles.
@@ -333,7 +336,7 @@ impl Run {
     pub(super) fn of(
         mut graph: Graph,
         way: Option<&Way>,
-        members: Vec<Member>,
+        members: Arc<[Member]>,
         network: NetworkService,
     ) -> Self {
         let dropped: BTreeSet<String> = way
