@@ -71,6 +71,36 @@ fn texts(survey: &Survey) -> Result<Vec<String>, Error> {
 }
 
 /// A command line from words of different lifetimes.
+/// Whether the file that is copied into is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// It is made.
+    New,
+    /// It is, and stays the same file, with its owner and label.
+    There,
+}
+
+/// Copies what a disk holds from one image to another of the same format. Without -t the copy would
+/// end without being flushed (qemu-img(1): "unsafe"); -n makes no new file.
+fn convert(format: &str, from: &str, to: &str, target: Target) -> Command {
+    let keep: &[&str] = match target {
+        Target::New => &[],
+        Target::There => &["-n"],
+    };
+    let how = [
+        "-p",
+        "-t",
+        "writeback",
+        "-f",
+        format,
+        "-O",
+        format,
+        from,
+        to,
+    ];
+    command(&[&["qemu-img", "convert"], keep, &how].concat())
+}
+
 fn command(words: &[&str]) -> Command {
     Command {
         argv: words.iter().map(|w| (*w).to_owned()).collect(),
@@ -175,22 +205,8 @@ impl Walk<'_> {
         let off = || self.state("shut off");
         for moved in &self.survey.moves {
             let (from, to, format) = (&moved.from, &moved.to, &moved.format);
-            // Without -t the copy would end without being flushed (qemu-img(1): "unsafe").
-            let convert = [
-                "qemu-img",
-                "convert",
-                "-p",
-                "-t",
-                "writeback",
-                "-f",
-                format,
-                "-O",
-                format,
-                from,
-                to,
-            ];
             runs.push(Run {
-                command: command(&convert),
+                command: convert(format, from, to, Target::New),
                 before: vec![off(), absent(to), unchanged(moved)],
                 after: vec![exists(to)],
                 undo: Again::Cases(Cases {
@@ -376,20 +392,7 @@ impl Walk<'_> {
             "--pivot",
         ]);
         let abort = command(&["virsh", "blockjob", guest, disk, "--abort"]);
-        let write = command(&[
-            "qemu-img",
-            "convert",
-            "-n",
-            "-p",
-            "-t",
-            "writeback",
-            "-f",
-            format,
-            "-O",
-            format,
-            to,
-            from,
-        ]);
+        let write = convert(format, to, from, Target::There);
         let off = || vec![self.state("shut off"), self.defined(moved, to)];
         let job = Some(self.job(moved, from, false));
         // The way back of a file that libvirt calls by its path, not by pool and volume.

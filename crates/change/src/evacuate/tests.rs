@@ -297,3 +297,32 @@ fn a_copy_is_removed_only_where_the_definition_does_not_name_it() {
         }
     }
 }
+
+#[test]
+fn every_copy_is_flushed_and_the_way_home_keeps_the_file() {
+    let copies = |runs: &[Run]| -> (Vec<String>, Vec<String>) {
+        let undo = runs.iter().filter_map(|run| match &run.undo {
+            Again::Cases(cases) => Some(cases.cases.iter().flat_map(|case| &case.commands)),
+            _ => None,
+        });
+        let is_copy = |line: &String| line.starts_with("qemu-img convert");
+        let home = undo.flatten().map(|command| command.argv.join(" "));
+        let there = lines(runs).into_iter().filter(is_copy).collect();
+        (there, home.filter(is_copy).collect())
+    };
+    let (there, home) = copies(&runs(Mode::Offline));
+    assert_eq!(there.len(), 2);
+    for copy in &there {
+        let words = "qemu-img convert -p -t writeback -f ";
+        assert!(copy.starts_with(words), "{copy}");
+    }
+    let (_, live) = copies(&runs(Mode::Live));
+    assert!(!home.is_empty() && !live.is_empty());
+    for copy in home.iter().chain(&live) {
+        let words = "qemu-img convert -n -p -t writeback -f ";
+        assert!(copy.starts_with(words), "{copy}");
+        let mut paths = copy.rsplit(' ');
+        let (to, from) = (paths.next().unwrap(), paths.next().unwrap());
+        assert!(to.starts_with("/n/") && from.starts_with("/l/"), "{copy}");
+    }
+}

@@ -110,7 +110,19 @@ pub struct Uplink {
 impl Uplink {
     /// The port where it is plugged in now.
     pub fn present_port(&self) -> &str {
-        self.temporary_port.as_deref().unwrap_or(&self.port)
+        self.present().1
+    }
+
+    /// The key of site.toml that says so.
+    pub fn present_key(&self) -> &'static str {
+        self.present().0
+    }
+
+    fn present(&self) -> (&'static str, &str) {
+        match &self.temporary_port {
+            Some(port) => ("temporary_port", port),
+            None => ("port", &self.port),
+        }
     }
 }
 

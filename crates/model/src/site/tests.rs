@@ -58,3 +58,20 @@ fn groups_gather_members_from_both_sides() {
 fn bad_toml_has_a_position() {
     assert!(errors("[hosts\n").starts_with("site.toml:1:"));
 }
+
+#[test]
+fn where_an_uplink_is_plugged_in_now_and_which_key_says_so() {
+    let mut uplink = super::Uplink {
+        port: "Te1/0/2".to_owned(),
+        ..super::Uplink::default()
+    };
+    assert_eq!(
+        (uplink.present_port(), uplink.present_key()),
+        ("Te1/0/2", "port")
+    );
+    uplink.temporary_port = Some("Gi1/0/7".to_owned());
+    assert_eq!(
+        (uplink.present_port(), uplink.present_key()),
+        ("Gi1/0/7", "temporary_port")
+    );
+}

@@ -96,12 +96,13 @@ fn add_uplink(
             );
         }
         let table = format!("{}.uplinks.{port}", snapshot.host);
-        let key = if plugged.temporary_port.is_some() {
-            "temporary_port"
-        } else {
-            "port"
-        };
-        let why = by_site(estate, "plugged in there", "hosts", &table, key);
+        let why = by_site(
+            estate,
+            "plugged in there",
+            "hosts",
+            &table,
+            plugged.present_key(),
+        );
         graph.need_one(index, socket, Regimes::BOTH, why);
     }
     index
