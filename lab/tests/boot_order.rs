@@ -22,7 +22,7 @@ use lab::random::Random;
 use lab::transaction::transactions;
 
 /// fstabs, and how often systemd makes the transaction of each.
-const CASES: u64 = 20;
+const CASES: u64 = 10;
 const TRIES: u32 = 6;
 
 /// Units beside those of the fstab whose jobs are compared.
