@@ -19,6 +19,8 @@ fn nofail(args: &str, site: &str) -> Output {
         .args(args.split_whitespace())
         .args(["--site", &example])
         .current_dir(EXAMPLES)
+        // What this machine knows of its BMCs is none of the incident's.
+        .env("NOFAIL_STATE_DIR", tempfile::tempdir().unwrap().path())
         .output()
         .unwrap()
 }

@@ -70,7 +70,7 @@ fn inside() {
     let others = all_but(&["audit", "switches"]);
     let settings = format!(
         "host = \"kvm-01\"\nwithout = {others}\n[mounts]\ndeadline_seconds = 1\n\
-         [audit]\ninterval_hours = 1\nafter_start_seconds = 1\n[switches]\ninterval_seconds = 3\n"
+         [audit]\ninterval_hours = 1\nafter_start_seconds = 1\n[switches]\ninterval_seconds = 1\n"
     );
     std::fs::write(path("watch.toml"), settings).unwrap();
     // What an audit three hours ago left: a finding that this machine does not have.
@@ -134,7 +134,8 @@ fn inside() {
     assert!(changed.message.contains("20"), "{changed:?}");
     daemon.first(Kind::SourceRecovered, "switches: sw-02");
     eventually("sw-02 is known", || known("sw-02"));
-    std::thread::sleep(Duration::from_secs(7));
+    // Two looks and more.
+    std::thread::sleep(Duration::from_secs(3));
     let all = daemon.events(0);
     let changes = all.iter().filter(|r| r.event.kind == Kind::SwitchChanged);
     assert_eq!(changes.count(), 2);

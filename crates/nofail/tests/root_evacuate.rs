@@ -405,12 +405,18 @@ fn fails(child: std::process::Child, text: &str) {
     assert!(began.elapsed() < Duration::from_secs(90));
 }
 
-/// Holds an offline copy once it has begun.
+/// Holds an offline copy once it has begun: it takes a second in all, so this looks often and acts at once.
 fn hold_offline() {
-    until("the copy has begun", || {
-        std::fs::metadata("/mnt/local/a.qcow2").is_ok_and(|m| m.blocks() > 2000)
-    });
-    nas(false);
+    let server = evacuate::nas_pids();
+    let began = Instant::now();
+    while !std::fs::metadata("/mnt/local/a.qcow2").is_ok_and(|m| m.blocks() > 2000) {
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "no copy within 30 s"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    evacuate::signal(&server, false);
 }
 
 /// Slows a live copy down to a crawl once it has begun.

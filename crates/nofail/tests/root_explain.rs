@@ -84,7 +84,7 @@ fn destroyed() {
     let answer = nofail(&["explain", "destroyed"]);
     assert_eq!(answer["state"], "running");
     assert_eq!(answer["causes"][0]["cause"], "virsh-destroy");
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
     let output = run(
         env!("CARGO_BIN_EXE_nofail"),
         &["explain", "destroyed", "--since", "1s"],
@@ -98,7 +98,10 @@ fn killed() {
     define("killed", Program::Idles, "");
     virsh(&["start", "killed"]);
     // The sender must live on for QEMU to name it.
-    sh(&format!("kill -TERM {}; sleep 2", pid("killed")));
+    sh(&format!(
+        "kill -TERM {0}; while kill -0 {0} 2>/dev/null; do sleep 0.05; done",
+        pid("killed")
+    ));
     off("killed");
     let answer = explain("killed", "qemu-killed", 90);
     assert!(

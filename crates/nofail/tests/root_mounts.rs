@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use watch::Kind;
 
 /// Seconds of `watch.toml` below.
-const INTERVAL: i64 = 5;
+const INTERVAL: i64 = 3;
 const DEADLINE: i64 = 2;
 /// What an overloaded machine may add.
 const SLACK: i64 = 3;

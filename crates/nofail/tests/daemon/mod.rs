@@ -28,6 +28,7 @@ pub struct Daemon {
     db: PathBuf,
     /// The last event that was waited for.
     pub after: i64,
+    began: Instant,
 }
 
 impl Drop for Daemon {
@@ -67,7 +68,13 @@ impl Daemon {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let mut daemon = Self { child, db, after };
+        let began = Instant::now();
+        let mut daemon = Self {
+            child,
+            db,
+            after,
+            began,
+        };
         daemon.next(Kind::DaemonStarted, "nofail");
         daemon
     }
@@ -91,7 +98,7 @@ impl Daemon {
             all.find(|r| r.event.kind == kind && r.event.subject.starts_with(subject))
         });
         self.after = found.id;
-        println!("{}: {}", found.event.subject, found.event.message);
+        self.tell(&found.event);
         found.event
     }
 
@@ -103,8 +110,14 @@ impl Daemon {
             let mut all = self.events(0).into_iter();
             all.find(|r| r.event.kind == kind && r.event.subject.starts_with(subject))
         });
-        println!("{}: {}", found.event.subject, found.event.message);
+        self.tell(&found.event);
         found.event
+    }
+
+    /// Prints what came, with the time since the daemon's start.
+    fn tell(&self, event: &Event) {
+        let seconds = self.began.elapsed().as_secs_f32();
+        println!("{seconds:.1} s: {}: {}", event.subject, event.message);
     }
 
     /// Records an event as another process does.

@@ -2,6 +2,7 @@
 //! checks what it wrote. All inside the test's own namespaces.
 
 use crate::guests::{define_with, ok, run, sh, start_libvirt, until, virsh};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -31,15 +32,26 @@ pub fn start(megabytes: u32) {
 
 /// The NAS stops answering, or answers again.
 pub fn nas(answers: bool) {
-    let signal = if answers { "-CONT" } else { "-STOP" };
+    signal(&nas_pids(), answers);
+}
+
+/// Stops processes or lets them go on.
+pub fn signal(pids: &[Pid], go_on: bool) {
+    for pid in pids {
+        let signal = if go_on { Signal::CONT } else { Signal::STOP };
+        kill_process(*pid, signal).unwrap();
+    }
+}
+
+/// The processes of the file server.
+pub fn nas_pids() -> Vec<Pid> {
     let pids = sh("for p in /proc/[0-9]*; do
         if grep -qa sftp-server $p/cmdline; then
             case $(tr '\\0' ' ' <$p/cmdline) in /usr/lib/openssh/sftp-server*) basename $p;; esac
         fi
     done 2>/dev/null || true");
-    for pid in pids.split_whitespace() {
-        ok("kill", &[signal, pid]);
-    }
+    let pids = pids.split_whitespace().map(|pid| pid.parse().unwrap());
+    pids.map(|pid| Pid::from_raw(pid).unwrap()).collect()
 }
 
 /// A base image with the writer and some random MiB, an overlay on it, a raw data disk.
