@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use lab::corpus::{Record, Series};
 use lab::fstabs::Place;
+use lab::qemu::Clock;
 use lab::{Machine, Variant};
 
 /// Arguments of `cargo xtask lab`.
@@ -24,6 +25,9 @@ enum Command {
         /// The variant with libvirt and QEMU inside too.
         #[arg(long)]
         libvirt: bool,
+        /// All that any test needs.
+        #[arg(long)]
+        all: bool,
     },
     /// Goes on from the snapshot; each line of standard input is a command.
     Shell {
@@ -82,10 +86,17 @@ enum Command {
 /// Whatever went wrong in the lab.
 pub fn run(args: Args) -> Result<()> {
     match args.command {
-        Command::Build { libvirt } => {
+        Command::Build { libvirt, all } => {
             build(Variant::Plain)?;
-            if libvirt {
+            if libvirt || all {
                 build(Variant::Libvirt)?;
+            }
+            if all {
+                let clock = Instant::now();
+                lab::snapshot::waiting(Variant::Plain, Clock::Counted)?;
+                lab::next::root()?;
+                let took = clock.elapsed().as_secs_f32();
+                println!("start of cold boots, the next release's root: {took:.1} s");
             }
             Ok(())
         }
