@@ -70,7 +70,6 @@ fn texts(survey: &Survey) -> Result<Vec<String>, Error> {
     Ok(texts)
 }
 
-/// A command line from words of different lifetimes.
 /// Whether the file that is copied into is there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Target {
@@ -101,6 +100,7 @@ fn convert(format: &str, from: &str, to: &str, target: Target) -> Command {
     command(&[&["qemu-img", "convert"], keep, &how].concat())
 }
 
+/// A command line from words of different lifetimes.
 fn command(words: &[&str]) -> Command {
     Command {
         argv: words.iter().map(|w| (*w).to_owned()).collect(),
