@@ -2,6 +2,8 @@
 //!
 //! Needs root and QEMU.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use lab::frames::{Frame, Link};
