@@ -72,14 +72,6 @@ impl Lab {
         Machine::user_mode(Variant::Plain)
     }
 
-    /// Two such hosts.
-    ///
-    /// # Errors
-    /// As [`Self::host`].
-    pub fn two_user_mode_hosts() -> Result<(Machine, Machine)> {
-        Machine::two_in_user_mode(Variant::Plain)
-    }
-
     /// One host with libvirt and QEMU inside.
     ///
     /// # Errors

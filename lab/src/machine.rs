@@ -82,17 +82,6 @@ impl Machine {
         Self::run_as_program(image, slot(Sort::Program, Instant::now() + PLACE)?)
     }
 
-    /// Two such hosts: takes both places at once.
-    ///
-    /// # Errors
-    /// As [`Self::user_mode`].
-    pub fn two_in_user_mode(variant: Variant) -> Result<(Self, Self)> {
-        let image = image(variant)?;
-        let [first, second] = both_slots(Sort::Program, Instant::now() + PLACE)?;
-        let one = Self::run_as_program(image.clone(), first)?;
-        Ok((one, Self::run_as_program(image, second)?))
-    }
-
     fn run_as_program(image: Image, slot: Slot) -> Result<Self> {
         let dir = workplace()?;
         let told = Told::new("(starting the kernel)");

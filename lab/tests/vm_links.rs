@@ -74,12 +74,6 @@ fn two_hosts_talk_over_a_cable_until_it_is_pulled() {
     assert_eq!(one.ok(carrier).unwrap(), "0\n");
 }
 
-#[test]
-fn two_hosts_that_are_not_emulated_talk_too() {
-    let (one, two) = Lab::two_user_mode_hosts().unwrap();
-    talk(&one, &two);
-}
-
 /// Two hosts on one VLAN of a cable, until it is pulled.
 fn talk(one: &Machine, two: &Machine) {
     let mut cable = Cable::new().unwrap();
