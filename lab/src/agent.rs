@@ -145,29 +145,32 @@ impl Agent {
     pub fn put(&mut self, path: &str, bytes: &[u8], deadline: Instant) -> Result<()> {
         let size = bytes.len();
         let path = quote(path);
-        let before = format!("mkdir -p \"$(dirname {path})\" && rm -f {path}");
-        let after = format!("chmod 755 {path} && [ $(stat -c %s {path}) = {size} ]");
-        let running = match &self.data {
+        let mut handed = None;
+        let source = match &self.data {
+            Data::Port(_) => format!("timeout 120 head -c {size} < {DATA_PORT}"),
             Data::Shared(shared) => {
                 let file = tempfile::NamedTempFile::new_in(shared)?;
                 std::fs::write(&file, bytes)?;
-                let name = file_name(file.path());
-                let copy = with_shared(shared, &format!("cat {SHARE}/{name} > {path}"));
-                let running = self.start(&format!("{before} && {copy} && {after}"))?;
-                let output = self.wait(running, deadline)?;
-                return written(&path, &output);
+                let copy = format!("cat {SHARE}/{}", file_name(file.path()));
+                handed = Some(file);
+                with_shared(shared, &copy)
             }
-            Data::Port(_) => self.start(&format!(
-                "{before} && timeout 120 head -c {size} < {DATA_PORT} > {path} && {after}"
-            ))?,
         };
+        let running = self.start(&format!(
+            "mkdir -p \"$(dirname {path})\" && rm -f {path} && {source} > {path} && \
+             chmod 755 {path} && [ $(stat -c %s {path}) = {size} ]"
+        ))?;
         if let Data::Port(port) = &mut self.data {
             let left = deadline.saturating_duration_since(Instant::now());
             port.set_write_timeout(Some(left.max(Duration::from_millis(1))))?;
             port.write_all(bytes).context("cannot send the file")?;
         }
         let output = self.wait(running, deadline)?;
-        written(&path, &output)
+        drop(handed);
+        if output.code != 0 {
+            bail!("cannot write {path} in the machine: {}", output.stderr);
+        }
+        Ok(())
     }
 
     /// Reads a file.
@@ -194,12 +197,12 @@ impl Agent {
         }
         let size: usize = output.stdout.trim().parse()?;
         let running = self.start(&format!("timeout 120 head -c {size} {path} > {DATA_PORT}"))?;
+        let Data::Port(port) = &mut self.data else {
+            bail!("no port for bulk data");
+        };
         let mut bytes = Vec::with_capacity(size);
         let mut block = vec![0; 1 << 16];
         while bytes.len() < size {
-            let Data::Port(port) = &mut self.data else {
-                break;
-            };
             let read = read_until(port, &mut block, deadline)?;
             if read == 0 {
                 bail!("the machine ended while {path} was read");
@@ -239,14 +242,6 @@ fn with_shared(shared: &Path, command: &str) -> String {
 fn file_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
-}
-
-/// Whether a command that was to write `path` did.
-fn written(path: &str, output: &Output) -> Result<()> {
-    if output.code != 0 {
-        bail!("cannot write {path} in the machine: {}", output.stderr);
-    }
-    Ok(())
 }
 
 /// A shell word that stands for `text` literally.

@@ -3,8 +3,8 @@
 //!
 //! Each end is a pair of UNIX sockets, one frame a packet: datagrams for QEMU (`-netdev dgram`), a
 //! connection of packets for User-mode Linux (its `bess` transport). So nothing of this machine's
-//! network is touched and no root is needed. More than two ends make a
-//! hub: all others get what one sends. A switch with VLANs is a bridge inside a machine.
+//! network is touched and no root is needed. More than two ends make a hub: all others get what one
+//! sends. A switch with VLANs is a bridge inside a machine.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;

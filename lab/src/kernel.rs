@@ -83,17 +83,8 @@ fn build(dir: &Path, package: &str) -> Result<()> {
     ])?;
     let scratch = dir.join("scratch");
     fs::create_dir(&scratch)?;
-    let script = "cd \"$1\" && apt-get -q download \"$2\" && dpkg-deb -x *.deb unpacked";
-    let text = scratch.to_string_lossy().into_owned();
-    let args = ["-c", script, "sh", &text, package];
-    run("/bin/sh", &args, Duration::from_secs(300))?;
-    let unpacked = scratch.join("unpacked");
-    let release = fs::read_dir(unpacked.join("lib/modules"))?
-        .next()
-        .context("the kernel package has no modules")??
-        .file_name()
-        .to_string_lossy()
-        .into_owned();
+    let unpacked = unpack(&scratch, package)?;
+    let release = release(&unpacked.join("lib/modules"))?;
     fs::copy(
         unpacked.join("boot").join(format!("vmlinuz-{release}")),
         dir.join("vmlinuz"),
@@ -110,6 +101,22 @@ fn build(dir: &Path, package: &str) -> Result<()> {
     fs::write(dir.join("initramfs.cpio"), archive)?;
     fs::remove_dir_all(&scratch)?;
     Ok(())
+}
+
+/// Downloads a package into `scratch` and unpacks it there; the directory with its files.
+pub(crate) fn unpack(scratch: &Path, package: &str) -> Result<PathBuf> {
+    let script = "cd \"$1\" && apt-get -q download \"$2\" && dpkg-deb -x *.deb unpacked";
+    let place = scratch.to_string_lossy().into_owned();
+    let args = ["-c", script, "sh", &place, package];
+    run("/bin/sh", &args, Duration::from_secs(300))?;
+    Ok(scratch.join("unpacked"))
+}
+
+/// The kernel's release, for which a directory of modules has its only directory.
+pub(crate) fn release(modules: &Path) -> Result<String> {
+    let first = fs::read_dir(modules)?.next();
+    let entry = first.context("the kernel package has no modules")??;
+    Ok(entry.file_name().to_string_lossy().into_owned())
 }
 
 /// Modules that a running machine may load.

@@ -99,10 +99,7 @@ impl Machine {
         };
         machine.await_agent(BOOT)?;
         let booted = machine.run("systemctl is-system-running --wait", BOOT)?;
-        if booted.stdout.trim() != "running" {
-            let failed = machine.run("systemctl --failed --no-pager", PROMPT)?;
-            bail!("it boots to {}: {}", booted.stdout.trim(), failed.stdout);
-        }
+        machine.must_run(&booted)?;
         Ok(machine)
     }
 
@@ -164,6 +161,16 @@ impl Machine {
         port.write_all(format!("{}\n", case.len()).as_bytes())?;
         port.write_all(case).context("cannot send the case")?;
         self.hear(&mut port, TAKEN, deadline)
+    }
+
+    /// An error with the failed units, where `systemctl is-system-running` said anything but `running`.
+    pub(crate) fn must_run(&self, said: &Output) -> Result<()> {
+        let state = said.stdout.trim();
+        if state != "running" {
+            let failed = self.run("systemctl --failed --no-pager", PROMPT)?;
+            bail!("the image boots to {state}: {}", failed.stdout);
+        }
+        Ok(())
     }
 
     /// Waits until the machine has written a line to its port.
@@ -410,10 +417,8 @@ impl Machine {
     /// All of the serial console since the start.
     #[must_use]
     pub fn console(&self) -> String {
-        match &*lock(&self.engine) {
-            Engine::Qemu(qemu) => qemu.console(),
-            Engine::UserMode(uml) => uml.console(),
-        }
+        let bytes = std::fs::read(self.dir().join("console.log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// The directory with this machine's sockets and logs.

@@ -187,13 +187,6 @@ impl Qemu {
         self.process.kill();
     }
 
-    /// All that came over the serial console so far.
-    #[must_use]
-    pub fn console(&self) -> String {
-        let bytes = fs::read(self.dir.join("console.log")).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
     /// Stops the guest and writes its memory and devices to `file`.
     ///
     /// # Errors

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::cache;
 use crate::image::{Image, Variant, image};
@@ -81,15 +81,7 @@ const SETTLE: &str = "for i in $(seq 1000); do s=$(systemctl is-system-running);
 fn settle(machine: &Machine) -> Result<()> {
     machine.await_agent(BOOT)?;
     let output = machine.run(SETTLE, Duration::from_secs(600))?;
-    if output.stdout.trim() != "running" {
-        let failed = machine.run("systemctl --failed --no-pager", Duration::from_secs(30))?;
-        bail!(
-            "the image boots to {}: {}",
-            output.stdout.trim(),
-            failed.stdout
-        );
-    }
-    Ok(())
+    machine.must_run(&output)
 }
 
 /// Saves memory and disk to `dir` and ends the machine.

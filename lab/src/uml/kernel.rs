@@ -2,13 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::apt::offer;
-use crate::kernel::{late, place};
-use crate::process::run;
+use crate::kernel::{late, place, release, unpack};
 use crate::{cache, tools};
 
 /// The kernel in the cache.
@@ -45,21 +43,12 @@ fn build(dir: &Path) -> Result<()> {
     tools::require(&["/usr/bin/apt-get", "/usr/bin/dpkg-deb", "/usr/sbin/depmod"])?;
     let scratch = dir.join("scratch");
     fs::create_dir(&scratch)?;
-    let script = "cd \"$1\" && apt-get -q download \"$2\" && dpkg-deb -x *.deb unpacked";
-    let text = scratch.to_string_lossy().into_owned();
-    let args = ["-c", script, "sh", &text, PACKAGE];
-    run("/bin/sh", &args, Duration::from_secs(300))?;
-    let unpacked = scratch.join("unpacked/usr");
+    let unpacked = unpack(&scratch, PACKAGE)?.join("usr");
     fs::copy(unpacked.join("bin/linux.uml"), dir.join("linux"))?;
     // Where depmod(8) looks for them.
     fs::create_dir_all(unpacked.join("lib/modules"))?;
     let modules = unpacked.join("lib/uml/modules");
-    let release = fs::read_dir(&modules)?
-        .next()
-        .context("the package has no modules")??
-        .file_name()
-        .to_string_lossy()
-        .into_owned();
+    let release = release(&modules)?;
     let all = unpacked.join("lib/modules").join(&release);
     fs::rename(modules.join(&release), all)?;
     place(&unpacked, &release, &late(), &dir.join("tree"))?;

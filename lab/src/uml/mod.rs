@@ -141,11 +141,4 @@ impl Uml {
     pub fn kill(&mut self) {
         self.process.kill();
     }
-
-    /// All that came over the console so far.
-    #[must_use]
-    pub fn console(&self) -> String {
-        let bytes = fs::read(self.dir.join("console.log")).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
 }
