@@ -119,9 +119,11 @@ impl Net {
         std::fs::create_dir_all("/run/sshd").unwrap();
         let config = format!(
             "Port 22\nHostKey {}\nAuthorizedKeysFile {}\nPermitRootLogin yes\nStrictModes no\n\
-             UsePAM no\nPidFile none\n",
+             UsePAM no\nPidFile none\nSetEnv HOME={}\n",
             self.path("host"),
-            self.path("user.pub")
+            self.path("user.pub"),
+            // What this machine's root has its shell do at a login is not the test's.
+            self.dir.path().display()
         );
         std::fs::write(self.path("sshd_config"), config).unwrap();
         let sshd = Command::new("ip")

@@ -84,9 +84,12 @@ fn start(dir: &Path, name: &'static str, guest: &str, port: u16) -> Host {
         dir.join(format!("{name}.sshd")),
         format!(
             "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {}\n\
-             PermitRootLogin yes\nStrictModes no\nUsePAM no\nPidFile /run/sshd.pid\n",
+             PermitRootLogin yes\nStrictModes no\nUsePAM no\nPidFile /run/sshd.pid\n\
+             SetEnv HOME={}\n",
             at("host"),
-            at("user.pub")
+            at("user.pub"),
+            // What this machine's root has its shell do at a login is not the test's.
+            dir.display()
         ),
     )
     .unwrap();

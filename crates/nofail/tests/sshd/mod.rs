@@ -44,9 +44,11 @@ pub fn sshd() -> Sshd {
     std::fs::create_dir_all("/run/sshd").unwrap();
     let config = format!(
         "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {}\n\
-         PermitRootLogin yes\nStrictModes no\nUsePAM no\nPidFile none\n",
+         PermitRootLogin yes\nStrictModes no\nUsePAM no\nPidFile none\nSetEnv HOME={}\n",
         path("host"),
-        path("authorized_keys")
+        path("authorized_keys"),
+        // What this machine's root has its shell do at a login is not the test's.
+        dir.path().display()
     );
     std::fs::write(path("sshd_config"), config).unwrap();
     let client = format!(
