@@ -72,6 +72,14 @@ impl Lab {
         Machine::user_mode(Variant::Plain)
     }
 
+    /// As [`Self::user_mode_host`], with libvirt and QEMU inside.
+    ///
+    /// # Errors
+    /// As [`Self::host`].
+    pub fn user_mode_libvirt_host() -> Result<Machine> {
+        Machine::user_mode(Variant::Libvirt)
+    }
+
     /// One host with libvirt and QEMU inside.
     ///
     /// # Errors

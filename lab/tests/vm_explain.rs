@@ -54,7 +54,7 @@ fn explain(host: &Machine) -> Value {
 fn who_did_it_and_what_the_host_did() {
     let path =
         std::env::var_os("NOFAIL_STATIC").expect("NOFAIL_STATIC names a static nofail, see ./test");
-    let host = Lab::libvirt_host().unwrap();
+    let host = Lab::user_mode_libvirt_host().unwrap();
     host.put(NOFAIL, &std::fs::read(path).unwrap()).unwrap();
     host.put("/root/guest.xml", GUEST.as_bytes()).unwrap();
     let mut disk = vec![0_u8; 1 << 20];

@@ -23,11 +23,10 @@ const RUN: Duration = Duration::from_secs(120);
 const GUEST: &str = "<domain type='qemu'><name>bind-01</name><memory unit='MiB'>32</memory>\
 <os><type arch='x86_64' machine='q35'>hvm</type></os></domain>";
 
-/// A host with a running guest and the guard in place.
-fn guarded() -> Machine {
+/// That host with a running guest and the guard in place.
+fn guarded(host: Machine) -> Machine {
     let path =
         std::env::var_os("NOFAIL_STATIC").expect("NOFAIL_STATIC names a static nofail, see ./test");
-    let host = Lab::libvirt_host().unwrap();
     host.put(NOFAIL, &std::fs::read(path).unwrap()).unwrap();
     host.put("/root/guest.xml", GUEST.as_bytes()).unwrap();
     let script = format!(
@@ -98,12 +97,12 @@ fn at_terminal(command: &str, typed: &[&str]) -> String {
 
 #[test]
 fn guarded_paths_ask_and_nobody_is_locked_out() {
-    whom_it_asks(&guarded());
+    whom_it_asks(&guarded(Lab::user_mode_libvirt_host().unwrap()));
 }
 
 #[test]
 fn long_what_goes_is_recorded_and_what_asks_nobody_is_known() {
-    let ready = guarded().freeze().unwrap();
+    let ready = guarded(Lab::libvirt_host().unwrap()).freeze().unwrap();
     for (path, command, kind, said) in [
         (
             "`NOFAIL_OVERRIDE=… reboot`, script",

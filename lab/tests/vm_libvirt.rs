@@ -16,7 +16,7 @@ const HOOK: &str = "#!/bin/sh\necho \"$1 $2 $3\" >> /run/hook.log\ncat > /run/ho
 
 #[test]
 fn a_guest_starts_joins_the_bridge_and_fires_the_hook() {
-    let host = Lab::libvirt_host().unwrap();
+    let host = Lab::user_mode_libvirt_host().unwrap();
     host.put("/etc/libvirt/hooks/qemu", HOOK.as_bytes())
         .unwrap();
     host.put("/root/guest.xml", GUEST.as_bytes()).unwrap();

@@ -103,7 +103,7 @@ impl Uml {
         ]
         .to_vec();
         args.extend(cards.iter().map(Card::option));
-        let fixed = "root=/dev/ubda rw con=null con0=null,fd:1 quiet net.ifnames=0 pty.legacy_count=0 \
+        let fixed = "root=/dev/ubda rw noreboot con=null con0=null,fd:1 quiet net.ifnames=0 pty.legacy_count=0 \
             systemd.show_status=1 systemd.log_color=0";
         args.extend(fixed.split_whitespace().map(str::to_owned));
         let log = dir.join("console.log");

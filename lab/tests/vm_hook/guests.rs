@@ -10,7 +10,7 @@ const GUEST: &str = "<domain type='qemu'><name>NAME</name><memory unit='MiB'>32<
 
 #[test]
 fn an_installed_hook_gives_restarted_guests_their_vlans() {
-    let host = Lab::libvirt_host().unwrap();
+    let host = Lab::user_mode_libvirt_host().unwrap();
     carry(&host);
     let ok = |command: &str| {
         let output = host.run(command, RUN).unwrap();

@@ -132,7 +132,7 @@ fn hears(machine: &Machine, cable: &Cable, port: &str, text: &str) -> bool {
 fn kvm_02_loses_guests_then_itself_then_the_nas_and_nofail_sees_it_each_time() {
     let nas = NfsServer::start(&["vms"]).unwrap();
     std::fs::write(nas.directory("vms").join("9800-WLC-02.img"), b"guest").unwrap();
-    let machine = named(Lab::libvirt_host().unwrap(), "kvm-02");
+    let machine = named(Lab::user_mode_libvirt_host().unwrap(), "kvm-02");
     let mut cable = Cable::new().unwrap();
     for (slot, card) in [(1, "eth1"), (2, "eth2")] {
         let address = [0x52, 0x54, 0, 0, 2, u8::try_from(slot).unwrap()];
