@@ -208,7 +208,6 @@ pub fn image(variant: Variant) -> Result<Image> {
     })
 }
 
-/// Installs the packages into `dir`/root.
 /// Puts a Debian with these packages below `dir`/root.
 pub(crate) fn install(dir: &Path, packages: &[&str], sources: &[String]) -> Result<()> {
     tools::require(&["/usr/bin/mmdebstrap"])?;

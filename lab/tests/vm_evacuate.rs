@@ -61,7 +61,7 @@ impl Host {
         let path = std::env::var_os("NOFAIL_STATIC")
             .expect("NOFAIL_STATIC names a static nofail, see ./test");
         let nas = NfsServer::start(&["vms"]).unwrap();
-        let machine = Lab::libvirt_host().unwrap();
+        let machine = Lab::user_mode_libvirt_host().unwrap();
         machine
             .put("/root/nofail", &std::fs::read(path).unwrap())
             .unwrap();
@@ -182,7 +182,7 @@ fn long_a_guest_that_is_off_leaves_a_slow_nas_and_one_that_goes_away() {
     // On a terminal a bar tells how far it is; where there is none, nothing does.
     assert!(!output.stdout.contains("left\r") && !output.stdout.contains("/s,"));
     host.sh(&format!(
-        "script -qec 'stty rows 30 cols 100; TERM=xterm /root/nofail {evacuate}' /root/bar.log </dev/null >/dev/null"
+        "script -qec 'stty rows 30 cols 100; TERM=xterm /root/nofail {evacuate}' /root/bar.log </dev/null >/dev/null || {{ cat /root/bar.log; false; }}"
     ));
     println!("from a slow NAS: {:?}", began.elapsed());
     let bar = host.sh("cat /root/bar.log");

@@ -25,7 +25,7 @@ enum Command {
         /// The variant with libvirt and QEMU inside too.
         #[arg(long)]
         libvirt: bool,
-        /// All that any test needs.
+        /// What `./test` uses; the long tests make the rest.
         #[arg(long)]
         all: bool,
     },
@@ -86,17 +86,11 @@ enum Command {
 /// Whatever went wrong in the lab.
 pub fn run(args: Args) -> Result<()> {
     match args.command {
-        Command::Build { libvirt, all } => {
+        Command::Build { all: true, .. } => build_all(),
+        Command::Build { libvirt, .. } => {
             build(Variant::Plain)?;
-            if libvirt || all {
+            if libvirt {
                 build(Variant::Libvirt)?;
-            }
-            if all {
-                let clock = Instant::now();
-                lab::snapshot::waiting(Variant::Plain, Clock::Counted)?;
-                lab::next::root()?;
-                let took = clock.elapsed().as_secs_f32();
-                println!("start of cold boots, the next release's root: {took:.1} s");
             }
             Ok(())
         }
@@ -156,19 +150,38 @@ fn variant(libvirt: bool) -> Variant {
     }
 }
 
-fn build(variant: Variant) -> Result<()> {
-    let mut clock = Instant::now();
-    let mut stage = |name: &str| {
-        println!("{name}: {:.1} s", clock.elapsed().as_secs_f32());
-        clock = Instant::now();
-    };
-    lab::kernel::kernel()?;
-    stage("kernel");
-    let image = lab::image::image(variant)?;
-    stage(&format!("image {}", image.disk.display()));
-    let snapshot = lab::snapshot::booted(variant)?;
-    stage(&format!("snapshot {}", snapshot.state.display()));
+/// Does a stage and tells how long it took.
+fn stage<T>(name: &str, make: impl FnOnce() -> Result<T>) -> Result<()> {
+    let clock = Instant::now();
+    make()?;
+    println!("{name}: {:.1} s", clock.elapsed().as_secs_f32());
     Ok(())
+}
+
+fn build(variant: Variant) -> Result<()> {
+    let name = variant.name();
+    stage("kernel", lab::kernel::kernel)?;
+    stage(&format!("image {name}"), || lab::image::image(variant))?;
+    stage(&format!("snapshot {name}"), || {
+        lab::snapshot::booted(variant)
+    })
+}
+
+/// What `./test` uses, two at a time: an installation is one processor's work.
+fn build_all() -> Result<()> {
+    std::thread::scope(|scope| {
+        let others = scope.spawn(|| {
+            stage("image libvirt", || lab::image::image(Variant::Libvirt))?;
+            stage("root of the next release", lab::next::root)
+        });
+        build(Variant::Plain)?;
+        stage("start of cold boots", || {
+            lab::snapshot::waiting(Variant::Plain, Clock::Counted)
+        })?;
+        others
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 fn boot(fstab: &Path, console: bool) -> Result<()> {

@@ -213,6 +213,12 @@ fn refusals() {
     refuses(&["--yes"], "QEMU's user nobody cannot enter /mnt/local");
     sh("chmod 0755 /mnt/local; sed -i 's/^user = .*/user = \"root\"/' /etc/libvirt/qemu.conf");
 
+    // SELinux, and nothing here that labels the copy.
+    sh("mount -t tmpfs none /sys/fs; mkdir /sys/fs/selinux; echo 1 > /sys/fs/selinux/enforce
+        mkdir -p /etc/selinux; mount -t tmpfs none /etc/selinux; echo SELINUX=enforcing > /etc/selinux/config");
+    refuses(&["--yes"], "restorecon");
+    sh("umount /sys/fs /etc/selinux");
+
     // A server that does not answer: bounded, and said.
     nas(false);
     let began = Instant::now();

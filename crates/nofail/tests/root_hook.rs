@@ -287,11 +287,12 @@ fn faults(script: &str) {
             "any",
             format!(
                 "mount -t tmpfs none /sys/fs; mkdir /sys/fs/selinux; echo 1 > /sys/fs/selinux/enforce; \
+                 mkdir -p /etc/selinux; mount -t tmpfs none /etc/selinux; echo SELINUX=enforcing > /etc/selinux/config; \
                  mount -t tmpfs none /var/log; mkdir /var/log/audit; \
                  echo '{denial}' > /var/log/audit/audit.log"
             ),
             "SELinux refused it 1 time(s), the last: rpc-virtqemud",
-            "umount /sys/fs /var/log".to_owned(),
+            "umount /sys/fs /etc/selinux /var/log".to_owned(),
         ),
         (
             "any",

@@ -29,6 +29,12 @@ pub fn mode(guest: &Guest) -> Result<Mode, Refusal> {
     }
 }
 
+/// Whether SELinux labels files here.
+pub fn labelled(snapshot: &Snapshot) -> bool {
+    let mode = &snapshot.hooks.selinux;
+    !mode.is_absent() && mode.known().is_none_or(|mode| mode != "disabled")
+}
+
 /// What speaks against moving the guest at all.
 pub fn guest(guest: &Guest, snapshot: &Snapshot) -> Vec<Refusal> {
     let name = &guest.name;

@@ -48,7 +48,7 @@ pub fn survey(
         refused: refuse::guest(guest, snapshot),
         notes: unread(snapshot),
         definition: String::new(),
-        selinux: reader.stat("/sys/fs/selinux/enforce").is_ok(),
+        selinux: refuse::labelled(snapshot),
         stall: request.stall,
     };
     match refuse::mode(guest) {
@@ -83,6 +83,9 @@ pub fn survey(
         .notes
         .extend(space::overcommitted(&survey.moves, directory, available));
     access(reader, &mut survey);
+    if survey.selinux {
+        survey.refused.extend(unlabelled(reader));
+    }
     survey.definition = definition(name).map_err(Refused::Change)?;
     Ok(survey)
 }
@@ -142,6 +145,18 @@ fn checkpoints(guest: &Guest, reader: &dyn HostReader, survey: &mut Survey) {
             format!("end that series first: virsh checkpoint-delete {name} --children NAME"),
         ));
     }
+}
+
+/// A copy needs a label here: whether nothing can set it. Told before anything is copied.
+fn unlabelled(reader: &dyn HostReader) -> Option<Refusal> {
+    let mut places = ["/usr/sbin/restorecon", "/sbin/restorecon"].iter();
+    let there = places.any(|path| reader.stat(path).is_ok());
+    (!there).then(|| {
+        Refusal::new(
+            "SELinux is on, and restorecon, which gives the copy its label, is not installed",
+            "install policycoreutils, then again",
+        )
+    })
 }
 
 /// Whether QEMU could open the copies.

@@ -3,9 +3,9 @@
 use super::*;
 use crate::origin::Origin;
 use crate::plan::{Act, Again, Probe, Run};
-use facts::Snapshot;
 use facts::domain::{Backing, Disk, Guest};
 use facts::image::{Image, ManagedSave};
+use facts::{Known, Snapshot};
 
 fn disk(path: &str, backing: &[&str]) -> Disk {
     let link = |path: &&str| Backing {
@@ -42,7 +42,7 @@ fn snapshot() -> Snapshot {
     ];
     let image = |path: &str, identity: &str| Image {
         path: path.to_owned(),
-        size: facts::Known::Known(1),
+        size: Known::Known(1),
         identity: Some(identity.to_owned()),
         ..Image::default()
     };
@@ -98,7 +98,7 @@ fn every_reason_is_told_at_once() {
         guest: "g".to_owned(),
         ..ManagedSave::default()
     }];
-    snapshot.images.files[2].size = facts::Known::Absent;
+    snapshot.images.files[2].size = Known::Absent;
     let guest = &mut snapshot.guests[0];
     guest.hostdevs = vec!["pci 0000:01:00.0".to_owned()];
     guest.disks[0].readonly = true;
@@ -153,6 +153,21 @@ fn space_has_a_margin() {
     assert!(space::needed(&[moved(u64::MAX), moved(1)]) == u64::MAX);
     let note = space::overcommitted(&moves, "/x", needed).unwrap();
     assert!(note.contains("2.0 TiB"), "{note}");
+}
+
+#[test]
+fn selinux_labels_files_unless_it_is_absent_or_disabled() {
+    let mut snapshot = Snapshot::default();
+    let mut on = |mode| {
+        snapshot.hooks.selinux = mode;
+        refuse::labelled(&snapshot)
+    };
+    for mode in ["enforcing", "permissive"] {
+        assert!(on(Known::Known(mode.to_owned())), "{mode}");
+    }
+    assert!(on(Known::Unreadable("no permission".to_owned())));
+    assert!(!on(Known::Known("disabled".to_owned())));
+    assert!(!on(Known::Absent));
 }
 
 #[test]

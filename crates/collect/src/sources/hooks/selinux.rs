@@ -10,11 +10,17 @@ const CONFIG: &str = "/etc/selinux/config";
 
 pub(super) fn collect(reader: &dyn HostReader, snapshot: &mut Snapshot) {
     let hooks = &mut snapshot.hooks;
-    let (mode, kind) = reader
-        .text(CONFIG)
+    let config = reader.text(CONFIG);
+    // A kernel that has SELinux and got no policy labels nothing, though it says "permissive": libselinux takes it as
+    // on where there is this file (is_selinux_enabled(3)).
+    let unconfigured =
+        matches!(&config, Err(error) if error.kind() == std::io::ErrorKind::NotFound);
+    let (mode, kind) = config
         .map(|text| selinux::config(&text))
         .unwrap_or_default();
-    if reader.live() {
+    if reader.live() && unconfigured {
+        hooks.selinux = Known::Absent;
+    } else if reader.live() {
         let enforce = reader.text("/sys/fs/selinux/enforce");
         hooks.selinux = match enforce.as_deref().map(selinux::mode_of_enforce) {
             Ok(Some(mode)) => Known::Known(mode.to_owned()),
