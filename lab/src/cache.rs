@@ -122,20 +122,25 @@ impl Sort {
             Self::Program => "program",
         }
     }
+
+    /// How many of it may run at once on this machine's two cores.
+    fn places(self) -> usize {
+        match self {
+            Self::Emulated => 2,
+            Self::Program => 3,
+        }
+    }
 }
 
-/// One of the two places for running machines of a sort.
+/// One of the places for running machines of a sort.
 #[derive(Debug)]
 pub struct Slot {
     _file: File,
-    /// 0 or 1.
+    /// From 0.
     pub number: usize,
 }
 
-/// How many machines of a sort may run at once on this machine's two cores.
-pub const SLOTS: usize = 2;
-
-/// Waits for one of the [`SLOTS`] places until `deadline`.
+/// Waits for a place until `deadline`.
 ///
 /// # Errors
 /// Where all places stay taken.
@@ -143,19 +148,19 @@ pub fn slot(sort: Sort, deadline: Instant) -> Result<Slot> {
     slot_in(&directory()?, sort, deadline)
 }
 
-/// Waits for both places at once. A test with two machines takes them so: two such tests, each with
+/// Waits for two places at once. A test with two machines takes them so: two such tests, each with
 /// one place and waiting for the other, would wait for ever.
 ///
 /// # Errors
 /// Where they are never free together.
-pub fn both_slots(sort: Sort, deadline: Instant) -> Result<[Slot; SLOTS]> {
+pub fn both_slots(sort: Sort, deadline: Instant) -> Result<[Slot; 2]> {
     both_in(&directory()?, sort, deadline)
 }
 
 /// As [`slot`], with the lock files in `dir`.
 fn slot_in(dir: &Path, sort: Sort, deadline: Instant) -> Result<Slot> {
     loop {
-        for number in 0..SLOTS {
+        for number in 0..sort.places() {
             if let Some(slot) = try_slot(dir, sort, number)? {
                 return Ok(slot);
             }
@@ -165,7 +170,7 @@ fn slot_in(dir: &Path, sort: Sort, deadline: Instant) -> Result<Slot> {
 }
 
 /// As [`both_slots`], with the lock files in `dir`.
-fn both_in(dir: &Path, sort: Sort, deadline: Instant) -> Result<[Slot; SLOTS]> {
+fn both_in(dir: &Path, sort: Sort, deadline: Instant) -> Result<[Slot; 2]> {
     loop {
         // Always in the same order, and the first is given back where the second is taken.
         if let Some(first) = try_slot(dir, sort, 0)?
@@ -195,7 +200,8 @@ fn try_slot(dir: &Path, sort: Sort, number: usize) -> Result<Option<Slot>> {
 fn pause(dir: &Path, sort: Sort, deadline: Instant) -> Result<()> {
     if Instant::now() > deadline {
         bail!(
-            "the places for lab machines stay taken ({SLOTS} at once at most; `fuser -v {}/{}-*.lock` names their holders)",
+            "the places for lab machines stay taken ({} at once at most; `fuser -v {}/{}-*.lock` names their holders)",
+            sort.places(),
             dir.display(),
             sort.name()
         );

@@ -68,11 +68,12 @@ pub const SHARED: &str = "shared";
 const NAME: &str = "kernel";
 
 impl Uml {
-    /// Starts the kernel in `dir` with `image` below an overlay that is kept there.
+    /// Starts the kernel in `dir` with `image` below an overlay that is kept there. Its place among the
+    /// machines that run says which core it is bound to.
     ///
     /// # Errors
     /// Where a program is missing or cannot be started.
-    pub fn start(dir: &Path, image: &Image, core: usize, cards: &[Card]) -> Result<Self> {
+    pub fn start(dir: &Path, image: &Image, place: usize, cards: &[Card]) -> Result<Self> {
         tools::require(&[
             "/usr/bin/taskset",
             "/usr/bin/nsenter",
@@ -83,6 +84,7 @@ impl Uml {
         let _ = fs::remove_dir_all(dir.join(NAME));
         let network = Network::start(dir)?;
         let serial = Serial::open(&dir.join("agent"))?;
+        let core = place % std::thread::available_parallelism()?;
         let root = image.disk.display();
         let place = dir.display();
         let mut args: Vec<String> = [

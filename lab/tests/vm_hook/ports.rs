@@ -127,6 +127,7 @@ fn recorded(machine: &Machine, guest: &str, count: usize) -> Vec<serde_json::Val
             }
         }
         assert!(began.elapsed() < RUN, "{output:?}");
+        std::thread::sleep(std::time::Duration::from_millis(500));
     }
 }
 

@@ -21,12 +21,29 @@ pub enum Side {
 /// # Errors
 /// There is no room for another process, or this one has threads.
 pub fn split() -> io::Result<Side> {
+    let first = getpid();
+    let side = apart()?;
+    if side == Side::Second {
+        // What was not done in time must not be done later: a port may be another guest's by then.
+        let bound = set_parent_process_death_signal(Some(Signal::KILL));
+        // The first one may have ended before.
+        if bound.is_err() || getppid() != Some(first) {
+            end();
+        }
+    }
+    Ok(side)
+}
+
+/// As [`split`], but the second one lives on when the first one ends, however soon that is.
+///
+/// # Errors
+/// As [`split`].
+pub fn apart() -> io::Result<Side> {
     // `.`, `..` aside: one directory for each thread, each a link of this one (proc(5)).
     let tasks = rustix::fs::stat("/proc/self/task")?.st_nlink;
     if tasks != 3 {
         return Err(io::Error::other(format!("{} threads run", tasks - 2)));
     }
-    let first = getpid();
     #[expect(
         unsafe_code,
         reason = "the standard library starts no process without loading a program"
@@ -39,10 +56,7 @@ pub fn split() -> io::Result<Side> {
         0 => {}
         number => return Ok(Side::First(number)),
     }
-    // What was not done in time must not be done later: a port may be another guest's by then.
-    let bound = set_parent_process_death_signal(Some(Signal::KILL));
-    // The first one may have ended before.
-    if bound.is_err() || getppid() != Some(first) || silence().is_err() {
+    if silence().is_err() {
         end();
     }
     Ok(Side::Second)

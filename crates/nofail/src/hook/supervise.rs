@@ -187,8 +187,7 @@ fn work(
 /// Has an event recorded that the second process cannot record. Where that cannot be done, the
 /// journal has it.
 fn record(call: &Call, reason: &str) {
-    if let Ok(Side::Second) = fork::split() {
-        fork::outlive();
+    if let Ok(Side::Second) = fork::apart() {
         events::record(vec![events::unmet(call, reason)]);
         fork::end();
     }
