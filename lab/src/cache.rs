@@ -127,7 +127,7 @@ impl Sort {
     fn places(self) -> usize {
         match self {
             Self::Emulated => 2,
-            Self::Program => 4,
+            Self::Program => 3,
         }
     }
 }

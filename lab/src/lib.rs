@@ -30,6 +30,7 @@ pub mod snapshot;
 pub mod tools;
 pub mod transaction;
 pub mod uml;
+pub mod workplace;
 
 use anyhow::Result;
 

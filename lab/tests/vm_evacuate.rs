@@ -225,7 +225,8 @@ fn a_guest_that_runs_leaves_a_nas_that_stutters_and_one_that_goes_away() {
 
     // It goes away in the middle: given up, and the guest goes on where it was once it is back.
     let command = format!("/root/nofail {evacuate} 2>&1");
-    host.nas.slow(Duration::from_millis(40));
+    // Slow enough that it is seen before it is done.
+    host.nas.slow(Duration::from_millis(150));
     let running = host.machine.start_command(&command).unwrap();
     host.until("the block job runs", "virsh blockjob g vda --bandwidth 1");
     host.nas.hang().unwrap();
@@ -240,7 +241,7 @@ fn a_guest_that_runs_leaves_a_nas_that_stutters_and_one_that_goes_away() {
     host.goes_on(ORIGINAL, 40);
 
     // It stutters: shorter than the patience, and the move ends well.
-    host.nas.slow(Duration::from_millis(10));
+    host.nas.slow(Duration::from_millis(60));
     let running = host.machine.start_command(&command).unwrap();
     host.until("the block job runs", "virsh blockjob g vda --bandwidth 1");
     host.nas.hang().unwrap();

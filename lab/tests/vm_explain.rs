@@ -88,7 +88,10 @@ fn who_did_it_and_what_the_host_did() {
     assert!(who["confidence"].as_u64().unwrap() >= 60, "{answer:#}");
 
     // The host is rebooted in good order; libvirt-guests presses the guest's power button.
-    run(&host, "virsh start bind-01; sleep 15; sync");
+    run(
+        &host,
+        "virsh start bind-01; until virsh domblkstat bind-01 vda | grep -q 'rd_req [1-9]'; do sleep 0.3; done; sleep 2; sync",
+    );
     let before = host.boot_id().unwrap();
     let _ = host.run("systemctl --no-block reboot", Duration::from_secs(10));
     host.await_another_boot(&before).unwrap();

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::agent::{Agent, Output, Running};
 use crate::cache::Slot;
 use crate::image::Image;
 use crate::qemu::{Boot, Clock, DiskFile, Qemu};
 use crate::uml::{Card, Uml};
+use crate::workplace::Workplace;
 use engine::Engine;
 pub use start::{Frozen, PLACE};
 
@@ -29,7 +29,7 @@ pub struct Machine {
     engine: Mutex<Engine>,
     agent: Mutex<Option<Agent>>,
     slot: Slot,
-    dir: TempDir,
+    dir: Workplace,
     image: Image,
     clock: Clock,
     disks: Mutex<Vec<DiskFile>>,

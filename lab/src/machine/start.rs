@@ -1,13 +1,10 @@
 //! How a machine comes to run: from a snapshot, from a boot, as a program, from a moment that was kept.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-
-use anyhow::{Context, Result, bail};
-use tempfile::TempDir;
 
 use super::engine::Engine;
 use super::{BOOT, Machine, Told, lock};
@@ -19,6 +16,8 @@ use crate::initramfs::{TAKEN, WAITS};
 use crate::qemu::{Boot, Clock, DiskFile, PROMPT, Qemu, overlay};
 use crate::snapshot::{self, Snapshot};
 use crate::uml::Uml;
+use crate::workplace::Workplace;
+use anyhow::{Context, Result, bail};
 
 /// Time to wait for one of the two places.
 pub const PLACE: Duration = Duration::from_secs(600);
@@ -34,7 +33,7 @@ impl Machine {
     }
 
     fn run_as_program(image: Image, slot: Slot) -> Result<Self> {
-        let dir = workplace()?;
+        let dir = Workplace::new()?;
         let told = Told::new("(starting the kernel)");
         let uml = Uml::start(dir.path(), &image, slot.number, &[])?;
         drop(told);
@@ -152,7 +151,7 @@ impl Machine {
         resume: Option<&Path>,
         clock: Clock,
     ) -> Result<Self> {
-        let dir = workplace()?;
+        let dir = Workplace::new()?;
         let top = dir.path().join("root.qcow2");
         overlay(&top, base, format)?;
         let boot = Boot {
@@ -183,7 +182,7 @@ impl Machine {
     /// # Errors
     /// Where QEMU cannot save its state.
     pub fn freeze(self) -> Result<Frozen> {
-        let dir = workplace()?;
+        let dir = Workplace::new()?;
         self.save(&dir.path().join("state"))?;
         self.kill();
         let disk = dir.path().join("disk.qcow2");
@@ -205,7 +204,7 @@ impl Machine {
 /// A machine at one moment, see [`Machine::freeze`].
 #[derive(Debug)]
 pub struct Frozen {
-    dir: TempDir,
+    dir: Workplace,
     image: Image,
     clock: Clock,
 }
@@ -226,52 +225,5 @@ impl Frozen {
         lock(&machine.engine).qemu()?.go_on()?;
         machine.await_agent(Duration::from_secs(60))?;
         Ok(machine)
-    }
-}
-
-/// How the directories of machines begin.
-const PREFIX: &str = "nofail-lab-";
-
-/// A directory for one machine's files; its name is short, as a UNIX socket's path must be.
-fn workplace() -> Result<TempDir> {
-    sweep(&std::env::temp_dir());
-    Ok(tempfile::Builder::new().prefix(PREFIX).tempdir()?)
-}
-
-/// Removes what machines left whose test was killed: nobody listens at their sockets any more.
-fn sweep(temporary: &Path) {
-    for entry in std::fs::read_dir(temporary).into_iter().flatten().flatten() {
-        let qmp = entry.path().join("qmp");
-        let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        let refused = |error: std::io::Error| error.kind() == ErrorKind::ConnectionRefused;
-        if ours && UnixStream::connect(qmp).is_err_and(refused) {
-            // Another test may sweep at the same time.
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::net::UnixListener;
-
-    #[test]
-    fn what_a_killed_machine_left_is_removed_and_a_running_one_is_not() {
-        let temporary = tempfile::tempdir().unwrap();
-        let make = |name: &str| {
-            let dir = temporary.path().join(name);
-            std::fs::create_dir(&dir).unwrap();
-            UnixListener::bind(dir.join("qmp")).unwrap()
-        };
-        let running = make("nofail-lab-running");
-        drop(make("nofail-lab-dead"));
-        drop(make("other"));
-        std::fs::create_dir(temporary.path().join("nofail-lab-starting")).unwrap();
-        sweep(temporary.path());
-        let left = |name: &str| temporary.path().join(name).exists();
-        assert!(left("nofail-lab-running") && left("nofail-lab-starting") && left("other"));
-        assert!(!left("nofail-lab-dead"));
-        drop(running);
     }
 }

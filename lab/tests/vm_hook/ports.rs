@@ -357,6 +357,10 @@ count=$(( 6000000 / (${to/./} - ${from/./}) + 1 ))
 for i in $(seq 1 $count); do make $i; done
 bash /root/reset 10
 ports() { bridge vlan show | grep -c '100 PVID'; }
+from=$EPOCHREALTIME
+$NOFAIL bind-01 stopped end - < /root/bind-01.xml
+to=$EPOCHREALTIME
+idle=$(( ${to/./} - ${from/./} ))
 ip link del group 77 &
 sleep 0.3
 from=$EPOCHREALTIME
@@ -369,7 +373,7 @@ wait $witness
 end=$EPOCHREALTIME
 first=$(ports)
 sleep 2
-echo $code $(( ${to/./} - ${from/./} )) $(( ${end/./} - ${from/./} )) $first $(ports) > /run/rtnl
+echo $code $(( ${to/./} - ${from/./} )) $(( ${end/./} - ${from/./} )) $first $(ports) $idle > /run/rtnl
 wait
 systemctl start systemd-udevd 2>/dev/null
 exit 0
@@ -398,13 +402,16 @@ fn rtnl_is_held(machine: &Machine) {
         .split(' ')
         .map(|n| n.parse().unwrap())
         .collect();
-    let [code, hook, held, at_once, later] = numbers[..] else {
+    let [code, hook, held, at_once, later, idle] = numbers[..] else {
         panic!("{told}");
     };
-    println!("RTNL held for {held} us: the hook ended after {hook} us, exit code {code}");
+    println!(
+        "RTNL held for {held} us: the hook ended after {hook} us, exit code {code}; a call that does nothing takes {idle} us"
+    );
     assert!(held > 1_500_000, "the lock was not held: {told}");
     assert_eq!(code, 1, "{told}");
-    assert!(hook < 1_700_000, "{told}");
+    // Its deadline, and what this machine needs just now for a call that does nothing.
+    assert!(hook < 1_300_000 + 5 * idle, "{told}");
     assert!(told.contains("no answer within 1 s"), "{told}");
     assert_eq!((at_once, later), (0, 0), "set after the deadline: {told}");
     // The first process has it recorded.
