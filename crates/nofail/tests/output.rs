@@ -59,6 +59,7 @@ fn commands(state: &Path) -> Vec<String> {
         format!("events --db {database}"),
         format!("audit {SITE}"),
         format!("boot {HOST}"),
+        "explain bind-01 --root examples/incident-2026-04-13/kvm-01".to_owned(),
         format!("blast nas-01 {SITE}"),
         format!("reboot-check kvm-01 {SITE}"),
         format!("order {SITE}"),

@@ -1,7 +1,7 @@
 //! Judgements over records of real guests.
 
 use super::*;
-use facts::history::{History, Stopping, What, qemu_log};
+use facts::history::{GuestsAction, History, Stopping, What, qemu_log};
 
 const LOG: &str = include_str!("../../../../testdata/fixtures/qemu-log/signals.log");
 
@@ -183,6 +183,26 @@ fn a_boot_after_a_silent_end_is_a_reset_unless_a_shutdown_came_before() {
     );
     let answer = judge(&stopped, &shut_off());
     assert_eq!(answer.causes[0].cause, Cause::HostShutdown);
+
+    // libvirt-guests asked it, in vain as far as is known; and with its word that the guest was down.
+    let service = |mut history: History, text: &str| {
+        let what = What::GuestsService {
+            action: GuestsAction::ShutDown,
+            guest: Some("term".into()),
+        };
+        let at = history.traces.last().unwrap().at - 25 * SECOND;
+        let trace = Trace::of_record(at, what, "journal", text);
+        history.traces.push(trace);
+        history.traces.sort_by_key(|t| t.at);
+        history
+    };
+    let asked = service(stopped, "Starting shutdown on guest: term");
+    let answer = judge(&asked, &shut_off());
+    assert_eq!(answer.causes[0].cause, Cause::HostShutdown);
+    assert!(answer.causes[0].text.contains("nothing tells that it did"));
+    let done = service(asked, "Shutdown of guest term complete.");
+    let answer = judge(&done, &shut_off());
+    assert_eq!(answer.causes[0].cause, Cause::LibvirtGuests);
 }
 
 #[test]

@@ -34,9 +34,7 @@ impl Around<'_> {
             })
             .collect();
         if !stopping.is_empty() {
-            return vec![candidate(Cause::HostShutdown, 90,
-                "the host was shut down or rebooted, and QEMU ended with it: libvirt-guests did not shut the guest down before")
-                .seen(stopping).seen([boot])];
+            return vec![self.went_down_with_the_host().seen(stopping).seen([boot])];
         }
         let errors = self.find(120, 5, |w| matches!(w, What::MachineCheck { .. }));
         let sure = self.was_read("/var/log/wtmp") || self.was_read("journalctl --list-boots");
@@ -47,5 +45,32 @@ impl Around<'_> {
             cause = cause.but("the journal of that time was not read: a shutdown may stand there");
         }
         vec![cause]
+    }
+
+    /// The host was going down, and libvirt's daemon wrote nothing of the guest's end: it may have ended
+    /// before, though libvirt-guests had done its work.
+    fn went_down_with_the_host(&self) -> Candidate {
+        let service: Vec<&Trace> = self
+            .guests_service()
+            .into_iter()
+            .filter(|t| matches!(&t.what, What::GuestsService { guest: Some(_), .. }))
+            .filter(|t| t.at > self.moment.earliest)
+            .collect();
+        let complete = |t: &&Trace| {
+            let text = t.evidence.text.as_deref();
+            text.is_some_and(|text| text.contains(" complete"))
+        };
+        if service.iter().any(complete) {
+            let text = "the host was shut down, and libvirt-guests shut the guest down with it; libvirt's daemon \
+                        ended before it noted that";
+            return candidate(Cause::LibvirtGuests, 93, text).seen(service);
+        }
+        let text = if service.is_empty() {
+            "the host was shut down or rebooted, and QEMU ended with it: libvirt-guests did not shut the guest down before"
+        } else {
+            "the host was shut down or rebooted, and QEMU ended with it: libvirt-guests had asked the guest to shut \
+             down, and nothing tells that it did"
+        };
+        candidate(Cause::HostShutdown, 90, text).seen(service)
     }
 }
