@@ -200,6 +200,18 @@ fn a_boot_after_a_silent_end_is_a_reset_unless_a_shutdown_came_before() {
     let answer = judge(&asked, &shut_off());
     assert_eq!(answer.causes[0].cause, Cause::HostShutdown);
     assert!(answer.causes[0].text.contains("nothing tells that it did"));
+    let mut signalled = asked.clone();
+    let at = signalled.traces.last().unwrap().at - 24 * SECOND;
+    let what = What::Signal {
+        number: 15,
+        pid: 494,
+        process: "/usr/sbin/libvirtd".into(),
+    };
+    let trace = Trace::of_record(at, what, "term.log", "terminating on signal 15");
+    signalled.traces.push(trace);
+    signalled.traces.sort_by_key(|t| t.at);
+    let answer = judge(&signalled, &shut_off());
+    assert_eq!(answer.causes[0].cause, Cause::LibvirtGuests);
     let done = service(asked, "Shutdown of guest term complete.");
     let answer = judge(&done, &shut_off());
     assert_eq!(answer.causes[0].cause, Cause::LibvirtGuests);

@@ -1,6 +1,6 @@
 //! Nobody wrote of its end: the host went down with it, or libvirt's daemon did not run.
 
-use super::{Around, Cause, candidate};
+use super::{Around, Cause, candidate, is_libvirt};
 use crate::explain::{Candidate, SECOND};
 use facts::history::{Trace, What};
 
@@ -56,14 +56,26 @@ impl Around<'_> {
             .filter(|t| matches!(&t.what, What::GuestsService { guest: Some(_), .. }))
             .filter(|t| t.at > self.moment.earliest)
             .collect();
-        let complete = |t: &&Trace| {
-            let text = t.evidence.text.as_deref();
-            text.is_some_and(|text| text.contains(" complete"))
-        };
-        if service.iter().any(complete) {
-            let text = "the host was shut down, and libvirt-guests shut the guest down with it; libvirt's daemon \
-                        ended before it noted that";
-            return candidate(Cause::LibvirtGuests, 93, text).seen(service);
+        if let Some(asked) = service.first() {
+            let complete = service.iter().any(|t| {
+                let text = t.evidence.text.as_deref();
+                text.is_some_and(|text| text.contains(" complete"))
+            });
+            // libvirt's daemon leaves guests alone when it ends; it signals a QEMU whose guest has shut down.
+            // The journal has the script's words when it got them.
+            let after = asked.at - 5 * SECOND;
+            let signal = self.case.history.traces.iter().find(|t| {
+                matches!(&t.what, What::Signal { process, .. } if is_libvirt(process))
+                    && t.at >= after
+                    && t.at <= self.moment.at + 5 * SECOND
+            });
+            if complete || signal.is_some() {
+                let text = "the host was shut down, and libvirt-guests shut the guest down with it; libvirt's \
+                            daemon ended before it noted that";
+                return candidate(Cause::LibvirtGuests, 93, text)
+                    .seen(service)
+                    .seen(signal);
+            }
         }
         let text = if service.is_empty() {
             "the host was shut down or rebooted, and QEMU ended with it: libvirt-guests did not shut the guest down before"
